@@ -1,0 +1,8 @@
+"""What models, data and training agree on: how noise is drawn, how a batch is summed, what a model offers."""
+
+from protocols.data import DataSource
+from protocols.errors import UserError
+from protocols.model import Batch, BatchSum, Metrics, TrainableModel, one_replica
+from protocols.randomness import Seed
+
+__all__ = ["Batch", "BatchSum", "DataSource", "Metrics", "Seed", "TrainableModel", "UserError", "one_replica"]
