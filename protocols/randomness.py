@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -26,26 +28,29 @@ class Seed(NamedTuple):
     @classmethod
     def of(cls, seed: Seed | tf.Tensor | int | None) -> Seed | None:
         """Accepts what users pass as `seed`: an int, a key of shape [2], a Seed, or None (no noise)."""
-        if seed is None or not isinstance(seed, int | list | tuple | tf.Tensor) or isinstance(seed, Seed):
+        if not isinstance(seed, int | np.ndarray | np.integer | tf.Tensor):
             return seed
         key = tf.cast(seed, tf.int32)
         return cls(tf.stack([key, 0]) if key.shape.rank == 0 else key)
 
     def fold(self, purpose: int | tf.Tensor) -> Seed:
         """Returns the seed of one purpose (a draw, a step); different purposes are independent."""
-        return self._replace(key=tf.random.fold_in(self.key, purpose))
+        return self._replace(key=tf.random.fold_in(self.key, purpose, alg="philox"))
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tf.Tensor:
         """Draws from [low, high); `shape` is [B, ...] with B the rows that this replica holds."""
-        return self._rows(lambda s: tf.random.stateless_uniform(s, self.key, low, high), shape)
+        return low + (high - low) * tf.cast(self._bits(shape), tf.float32) * 2.0**-23
 
     def normal(self, shape: tuple[int, ...]) -> tf.Tensor:
         """Draws from N(0, 1); `shape` is [B, ...] with B the rows that this replica holds."""
-        return self._rows(lambda s: tf.random.stateless_normal(s, self.key), shape)
+        centred = (tf.cast(self._bits(shape), tf.float32) + 0.5) * 2.0**-22 - 1.0  # in (-1, 1)
+        return math.sqrt(2.0) * tf.math.erfinv(centred)
 
-    def _rows(self, draw, shape):
-        if self.n_replicas == 1:
-            return draw(shape)
+    def _bits(self, shape):
+        """Returns int32 [B, ...] in [0, 2^23): TensorFlow's own floats differ under XLA."""
         rows = shape[0]
-        noise = draw([rows * self.n_replicas, *shape[1:]])  # [global B, ...]
-        return noise[self.replica * rows : (self.replica + 1) * rows]
+        bits = tf.random.stateless_uniform(
+            [rows * self.n_replicas, *shape[1:]], self.key, None, None, tf.uint32, alg="philox"
+        )  # [global B, ...]
+        bits = tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.int32)
+        return bits if self.n_replicas == 1 else bits[self.replica * rows : (self.replica + 1) * rows]
