@@ -15,7 +15,7 @@ def geometric_transform(
     Args:
         pose: [..., 6], in the order scale x, scale y, angle, shear, translation x, translation y.
         similarity: Rotation, uniform scale (scale x) and translation only; shear and scale y are ignored.
-        nonlinear: Squash the numbers: scales to (.01, 1.01), shear and translation to (-1, 1), angle in turns.
+        nonlinear: Squash the numbers: scales to (.01, 1.01), shear and shift to (-1, 1), angle in turns.
             If not, scales are made positive and the rest is taken as it is.
         as_matrix: Give homogeneous matrices instead of their first two rows.
 

@@ -14,7 +14,7 @@ def fan_in_normal(n_matrices: int = 1) -> keras.initializers.Initializer:
     Each weight needs an instance of its own: one instance draws the same values whenever it is called.
 
     Args:
-        n_matrices: Length of the first axis where it numbers independent matrices [in, out], which Keras would
+        n_matrices: Length of the first axis where it numbers independent matrices, which Keras would
             count towards the fan-in.
     """
     return keras.initializers.VarianceScaling(
