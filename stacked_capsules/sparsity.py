@@ -1,0 +1,67 @@
+"""Few object capsules active in each example, different ones in different examples (SCAE, section 2.4)."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from protocols import UserError
+from stacked_capsules.safe_math import normalize, safe_log
+
+SPARSITY_TYPES = ("entropy", "kl", "l2")
+
+
+def within_example(kind: str, presence: tf.Tensor, n_classes: float, constant: float = 0.0) -> tf.Tensor:
+    """How far each example is from having few active capsules; to be minimised, as a mean over the batch.
+
+    Args:
+        kind: "entropy" or "kl" (to the uniform distribution, negated) of the example's share of each capsule,
+            or "l2": squared distance of the summed presences from `constant`.
+        presence: [B, O], non-negative.
+        n_classes: Number of classes thought to be in the data ("l2" alone).
+        constant: How many capsules should be active ("l2" alone); 0 stands for O / n_classes.
+
+    Returns:
+        [B].
+    """
+    n_caps = presence.shape[-1]
+    if kind == "l2":
+        return tf.square(tf.reduce_sum(presence, -1) - (constant or n_caps / n_classes))
+    return scaled_entropy(presence, n_caps if check_sparsity_type(kind) == "kl" else 1.0)
+
+
+def between_examples(
+    kind: str, presence_sum: tf.Tensor, batch_size: tf.Tensor, n_classes: float
+) -> tf.Tensor:
+    """How evenly the examples spread over the capsules; to be maximised.
+
+    Args:
+        kind: As for `within_example`; "l2" is minus the mean squared distance of the capsules' sums from
+            batch_size / n_classes.
+        presence_sum: [O], the capsules' presences summed over the global batch.
+        batch_size: float32 [], size of the global batch.
+        n_classes: Number of classes thought to be in the data ("l2" alone).
+
+    Returns:
+        [].
+    """
+    if kind == "l2":
+        return -tf.reduce_mean(tf.square(presence_sum - batch_size / n_classes))
+    n_caps = presence_sum.shape[-1]
+    return scaled_entropy(presence_sum, n_caps if check_sparsity_type(kind) == "kl" else 1.0)
+
+
+def scaled_entropy(weights: tf.Tensor, k: float) -> tf.Tensor:
+    """Entropy of normalised weights, minus log k: [..., O] -> [...]; with k = O the negated KL to uniform."""
+    share = normalize(weights, -1)  # [..., O]
+    return -tf.reduce_sum(share * safe_log(k * share), -1)
+
+
+def check_sparsity_type(kind: str) -> str:
+    """Returns the name of a sparsity loss.
+
+    Raises:
+        UserError: No such loss.
+    """
+    if kind not in SPARSITY_TYPES:
+        raise UserError(f"sparsity loss: {kind!r} is not known, use one of {', '.join(SPARSITY_TYPES)}")
+    return kind
