@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 
-class Seed(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Seed:
     """A key for stateless noise, and which part of the global batch the caller holds.
 
     Noise is drawn for the global batch and sliced, so R replicas of B/R examples see what one replica of B
-    sees. A tuple of tensors, so that it can be an argument of a compiled function.
+    sees. It can be an argument of a compiled function, of `strategy.run` and of a Keras layer (which takes no
+    tuple of tensors and other things, hence the dataclass).
 
     Attributes:
         key: int32 [2], the stateless key.
@@ -35,7 +37,7 @@ class Seed(NamedTuple):
 
     def fold(self, purpose: int | tf.Tensor) -> Seed:
         """Returns the seed of one purpose (a draw, a step); different purposes are independent."""
-        return self._replace(key=tf.random.fold_in(self.key, purpose, alg="philox"))
+        return dataclasses.replace(self, key=tf.random.fold_in(self.key, purpose, alg="philox"))
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tf.Tensor:
         """Draws from [low, high); `shape` is [B, ...] with B the rows that this replica holds."""
@@ -45,6 +47,15 @@ class Seed(NamedTuple):
         """Draws from N(0, 1); `shape` is [B, ...] with B the rows that this replica holds."""
         centred = (tf.cast(self._bits(shape), tf.float32) + 0.5) * 2.0**-22 - 1.0  # in (-1, 1)
         return math.sqrt(2.0) * tf.math.erfinv(centred)
+
+    def __tf_flatten__(self):
+        """Splits into what is static and what are tensors, for tf.function and tf.distribute."""
+        return (self.n_replicas,), (self.key, self.replica)
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata, components):
+        """Undoes `__tf_flatten__`."""
+        return cls(*components, *metadata)
 
     def _bits(self, shape):
         """Returns int32 [B, ...] in [0, 2^23): TensorFlow's own floats differ under XLA."""
