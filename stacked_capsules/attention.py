@@ -1,0 +1,108 @@
+"""Multi-head attention between sets of vectors, some of which may be absent."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+from stacked_capsules.dense import dense
+from stacked_capsules.safe_math import safe_log
+
+#: What the presence of a point does to attention, see `attend`.
+PRESENCE_MASKS = ("as_run", "log")
+
+
+@keras.saving.register_keras_serializable(package="stacked_capsules")
+class MultiHeadAttention(keras.layers.Layer):
+    """Attention with several heads; one matrix holds a projection's heads side by side.
+
+    Args:
+        n_heads: Number of heads; a head has ceil(d / n_heads) of the d channels of what it projects.
+        presence_mask: One of `PRESENCE_MASKS`.
+    """
+
+    def __init__(self, n_heads: int = 1, presence_mask: str = "as_run", **kwargs):
+        super().__init__(**kwargs)
+        self.n_heads = n_heads
+        self.presence_mask = presence_mask
+
+    def build(self, queries_shape, keys_shape, values_shape, presence_shape=None):
+        """Creates the weights; the shapes are [B or 1, N, d], [B, M, d] and [B, M, d_v]."""
+        self.query, self.key, self.value = (
+            dense(self.n_heads * math.ceil(shape[-1] / self.n_heads), name)
+            for name, shape in (("query", queries_shape), ("key", keys_shape), ("value", values_shape))
+        )
+        self.query.build(queries_shape)
+        self.key.build(keys_shape)
+        self.value.build(values_shape)
+        self.combine = dense(values_shape[-1], "combine")
+        self.combine.build((*queries_shape[:-1], self.value.units))
+
+    def call(
+        self, queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, presence: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Reads values where keys match queries.
+
+        Args:
+            queries: [B, N, d], or [1, N, d] for the same queries in every example.
+            keys: [B, M, d].
+            values: [B, M, d_v].
+            presence: [B, M] in [0, 1], of keys and values.
+
+        Returns:
+            [B, N, d_v].
+        """
+        q, k, v = (
+            self._split_heads(project(x))  # [B, heads, N or M, d or d_v / heads]
+            for project, x in ((self.query, queries), (self.key, keys), (self.value, values))
+        )
+        if presence is not None:
+            presence = presence[:, tf.newaxis]  # [B, 1, M]
+        read = attend(q, k, v, presence, self.presence_mask)  # [B, heads, N, d_v / heads]
+        read = tf.transpose(read, [0, 2, 1, 3])  # [B, N, heads, d_v / heads]
+        read = tf.reshape(read, [-1, read.shape[1], self.value.units])  # [B, N, d_v]
+        return self.combine(read)
+
+    def _split_heads(self, x):
+        x = tf.reshape(x, [-1, x.shape[1], self.n_heads, x.shape[2] // self.n_heads])  # [B, N, heads, d]
+        return tf.transpose(x, [0, 2, 1, 3])  # [B, heads, N, d]
+
+    def compute_output_shape(self, queries_shape, keys_shape, values_shape, presence_shape=None):
+        """-> [B, N, d_v]."""
+        return (values_shape[0], queries_shape[1], values_shape[2])
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "n_heads": self.n_heads, "presence_mask": self.presence_mask}
+
+
+def attend(
+    queries: tf.Tensor,
+    keys: tf.Tensor,
+    values: tf.Tensor,
+    presence: tf.Tensor | None = None,
+    presence_mask: str = "as_run",
+) -> tf.Tensor:
+    """Averages values with weights softmax(q.k / sqrt(d)).
+
+    Args:
+        queries: [..., N, d].
+        keys: [..., M, d].
+        values: [..., M, d_v].
+        presence: [..., M] in [0, 1]. With none present, all values weigh the same.
+        presence_mask: "as_run" masks all but the most present keys, as the reference does: right for 0 and 1,
+            and for presences between them a one-hot choice in which queries and keys have no say. "log" multiplies
+            the weights by the presences.
+
+    Returns:
+        [..., N, d_v].
+    """
+    routing = tf.matmul(queries, keys, transpose_b=True)  # [..., N, M]
+    if presence is not None and presence_mask == "as_run":
+        routing -= (1.0 - presence[..., tf.newaxis, :]) * 1e32
+    routing /= math.sqrt(queries.shape[-1])
+    if presence is not None and presence_mask == "log":
+        routing += safe_log(presence)[..., tf.newaxis, :]
+    return tf.matmul(tf.nn.softmax(routing), values)  # [..., N, d_v]

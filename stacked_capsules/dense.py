@@ -1,0 +1,12 @@
+"""Dense layers with the initial values of the reference."""
+
+from __future__ import annotations
+
+import keras
+
+from stacked_capsules.initializers import fan_in_normal
+
+
+def dense(units: int, name: str, activation: str | None = None) -> keras.layers.Dense:
+    """Returns an unbuilt dense layer: kernel truncated normal of 1/sqrt(fan-in), bias zero."""
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=fan_in_normal(), name=name)

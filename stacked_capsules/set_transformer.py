@@ -1,0 +1,221 @@
+"""Set Transformer (Lee et al. 2019), which infers object capsules from parts (SCAE, section 2.3)."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from protocols import Seed, UserError
+from stacked_capsules.attention import PRESENCE_MASKS, MultiHeadAttention
+from stacked_capsules.dense import dense
+
+
+@keras.saving.register_keras_serializable(package="stacked_capsules")
+class SetTransformer(keras.layers.Layer):
+    """Encodes a set of points as `n_outputs` vectors, whatever the order of the points.
+
+    Args:
+        n_layers: Number of self-attention blocks.
+        n_heads: Number of attention heads, in the blocks and in the read-out.
+        n_dims: Width of the blocks.
+        n_output_dims: Width of the outputs.
+        n_outputs: Number of outputs.
+        layer_norm: Normalise after attention and after the MLP of each block.
+        dropout_rate: Share of values that training zeroes.
+        n_inducing_points: If positive, points attend to each other by way of that many learned points.
+        presence_mask: One of `PRESENCE_MASKS`.
+    """
+
+    def __init__(
+        self,
+        n_layers: int = 3,
+        n_heads: int = 1,
+        n_dims: int = 16,
+        n_output_dims: int = 256,
+        n_outputs: int = 10,
+        layer_norm: bool = False,
+        dropout_rate: float = 0.0,
+        n_inducing_points: int = 0,
+        presence_mask: str = "as_run",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if presence_mask not in PRESENCE_MASKS:
+            raise UserError(
+                f"presence_mask: {presence_mask!r} is not known, use {' or '.join(PRESENCE_MASKS)}"
+            )
+        if not 0.0 <= dropout_rate < 1.0:
+            raise UserError(f"dropout_rate: {dropout_rate} is not in [0, 1)")
+        self.n_layers = n_layers
+        self.n_heads = n_heads
+        self.n_dims = n_dims
+        self.n_output_dims = n_output_dims
+        self.n_outputs = n_outputs
+        self.layer_norm = layer_norm
+        self.dropout_rate = dropout_rate
+        self.n_inducing_points = n_inducing_points
+        self.presence_mask = presence_mask
+
+        self.embed = dense(n_dims, "embed")
+        self.blocks = [
+            SelfAttention(
+                n_heads, layer_norm, dropout_rate, n_inducing_points, presence_mask, name=f"block_{i}"
+            )
+            for i in range(n_layers)
+        ]
+        self.project = dense(n_output_dims, "project")
+        self.read_out = MultiHeadAttention(n_heads, presence_mask, name="read_out")
+
+    def build(self, x_shape, presence_shape=None):
+        """Creates the weights; `x_shape` is [B, N, d]."""
+        self.embed.build(x_shape)
+        hidden = (*x_shape[:-1], self.n_dims)
+        for block in self.blocks:
+            block.build(hidden)
+        self.project.build(hidden)
+        self.inducing_points = self.add_weight(
+            name="inducing_points",
+            shape=(1, self.n_outputs, self.n_output_dims),
+            initializer="glorot_uniform",
+        )
+        points = (*x_shape[:-1], self.n_output_dims)
+        self.read_out.build(self.inducing_points.shape, points, points)
+
+    def call(
+        self,
+        x: tf.Tensor,
+        presence: tf.Tensor | None = None,
+        training: bool = False,
+        seed: Seed | None = None,
+    ) -> tf.Tensor:
+        """Encodes the points.
+
+        Args:
+            x: [B, N, d], the points.
+            presence: [B, N] in [0, 1], how far each point is there; None: all are.
+            training: Whether to drop out.
+            seed: Of dropout; without one nothing is dropped.
+
+        Returns:
+            [B, n_outputs, n_output_dims].
+        """
+        seed = Seed.of(seed)
+        h = self.embed(x)  # [B, N, n_dims]
+        for i, block in enumerate(self.blocks):
+            h = block(h, presence, training=training, seed=None if seed is None else seed.fold(i))
+        z = self.project(h)  # [B, N, n_output_dims]
+        return self.read_out(self.inducing_points, z, z, presence)  # [B, n_outputs, n_output_dims]
+
+    def compute_output_shape(self, x_shape, presence_shape=None):
+        """[B, N, d] -> [B, n_outputs, n_output_dims]."""
+        return (x_shape[0], self.n_outputs, self.n_output_dims)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "n_layers": self.n_layers,
+            "n_heads": self.n_heads,
+            "n_dims": self.n_dims,
+            "n_output_dims": self.n_output_dims,
+            "n_outputs": self.n_outputs,
+            "layer_norm": self.layer_norm,
+            "dropout_rate": self.dropout_rate,
+            "n_inducing_points": self.n_inducing_points,
+            "presence_mask": self.presence_mask,
+        }
+
+
+@keras.saving.register_keras_serializable(package="stacked_capsules")
+class SelfAttention(keras.layers.Layer):
+    """A block of the encoder: points attend to each other, then each passes an MLP; both with a residual.
+
+    Args:
+        n_heads: Number of attention heads.
+        layer_norm: Normalise after each half.
+        dropout_rate: Share of values that training zeroes: of the MLP's output and of the residual around
+            attention (as in the reference: not of the attention's output).
+        n_inducing_points: If positive, points attend to that many learned points, which attend to them. Both
+            use the same projections and ignore presence, as in the reference.
+        presence_mask: One of `PRESENCE_MASKS`.
+    """
+
+    def __init__(
+        self,
+        n_heads: int = 1,
+        layer_norm: bool = False,
+        dropout_rate: float = 0.0,
+        n_inducing_points: int = 0,
+        presence_mask: str = "as_run",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.n_heads = n_heads
+        self.layer_norm = layer_norm
+        self.dropout_rate = dropout_rate
+        self.n_inducing_points = n_inducing_points
+        self.presence_mask = presence_mask
+        self.attention = MultiHeadAttention(n_heads, presence_mask, name="attention")
+
+    def build(self, x_shape, presence_shape=None):
+        """Creates the weights; `x_shape` is [B, N, d]."""
+        d = x_shape[-1]
+        self.attention.build(x_shape, x_shape, x_shape)
+        if self.n_inducing_points > 0:
+            self.inducing_points = self.add_weight(
+                name="inducing_points", shape=(1, self.n_inducing_points, d), initializer="glorot_uniform"
+            )
+        self.mlp_hidden = dense(2 * d, "mlp_hidden", activation="relu")
+        self.mlp_hidden.build(x_shape)
+        self.mlp_output = dense(d, "mlp_output")
+        self.mlp_output.build((*x_shape[:-1], 2 * d))
+        if self.layer_norm:
+            self.norm_attention = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_attention")
+            self.norm_mlp = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_mlp")
+            self.norm_attention.build(x_shape)
+            self.norm_mlp.build(x_shape)
+
+    def call(
+        self,
+        x: tf.Tensor,
+        presence: tf.Tensor | None = None,
+        training: bool = False,
+        seed: Seed | None = None,
+    ) -> tf.Tensor:
+        """Updates the points: [B, N, d], presence [B, N] or None -> [B, N, d]."""
+        drop = training and seed is not None and self.dropout_rate > 0.0
+        if self.n_inducing_points > 0:
+            z = self.attention(self.inducing_points, x, x)  # [B, n_inducing_points, d]
+            y = self.attention(x, z, z)  # [B, N, d]
+        else:
+            y = self.attention(x, x, x, presence)  # [B, N, d]
+        y += dropout(x, self.dropout_rate, seed.fold(0)) if drop else x
+        if presence is not None:
+            y *= presence[:, :, tf.newaxis]
+        if self.layer_norm:
+            y = self.norm_attention(y)
+
+        h = self.mlp_output(self.mlp_hidden(y))  # [B, N, d]
+        h = y + (dropout(h, self.dropout_rate, seed.fold(1)) if drop else h)
+        return self.norm_mlp(h) if self.layer_norm else h
+
+    def compute_output_shape(self, x_shape, presence_shape=None):
+        """[B, N, d] -> [B, N, d]."""
+        return x_shape
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "n_heads": self.n_heads,
+            "layer_norm": self.layer_norm,
+            "dropout_rate": self.dropout_rate,
+            "n_inducing_points": self.n_inducing_points,
+            "presence_mask": self.presence_mask,
+        }
+
+
+def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
+    """Zeroes a share `rate` of the values and scales the rest up to keep the mean."""
+    keep = seed.uniform([tf.shape(x)[0], *x.shape[1:]]) >= rate  # like x
+    return tf.where(keep, x / (1.0 - rate), tf.zeros_like(x))
