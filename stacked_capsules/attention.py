@@ -93,7 +93,7 @@ def attend(
         values: [..., M, d_v].
         presence: [..., M] in [0, 1]. With none present, all values weigh the same.
         presence_mask: "as_run" masks all but the most present keys, as the reference does: right for 0 and 1,
-            and for presences between them a one-hot choice in which queries and keys have no say. "log" multiplies
+            and between them a one-hot choice in which queries and keys have no say. "log" multiplies
             the weights by the presences.
 
     Returns:
