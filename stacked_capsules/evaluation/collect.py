@@ -24,7 +24,7 @@ def compiled_inference(
 
     @tf.function
     def infer(batch, index):
-        outputs = model(model.inputs_of(batch), training=False, seed=Seed.of(seed).fold(index).key)
+        outputs = model(model.inputs_of(batch), training=False, seed=Seed.of(seed).fold(index))
         return pick(batch, outputs)
 
     return infer

@@ -1,0 +1,139 @@
+"""Pictures of how a constellation autoencoder explains points."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw
+
+from protocols import Batch, TrainableModel
+from stacked_capsules.plots.image_grid import font, image_grid
+
+CANVAS_SIZE = 160
+MARGIN = 8
+POINT_RADIUS = 4
+WHITE = (255, 255, 255)
+GREY = (120, 120, 120)
+
+
+def constellation_plots(model: TrainableModel, batch: Batch, n_examples: int = 16) -> dict[str, np.ndarray]:
+    """Draws the first examples of a batch beside the points that object capsules put in their places.
+
+    Args:
+        model: a constellation autoencoder.
+        batch: "corners" [B, P, 2] in [-1, 1], (row, column); "presence" [B, P]; "pattern_id" [B, P] if known.
+        n_examples: how many examples to show.
+
+    Returns:
+        name -> uint8 [height, width, 3].
+    """
+    batch = {name: value[:n_examples] for name, value in batch.items()}
+    outputs = model(model.inputs_of(batch), training=False)
+    corners, presence = np.asarray(batch["corners"]), np.asarray(batch["presence"])
+    pattern = np.asarray(batch["pattern_id"]) if "pattern_id" in batch else np.zeros(presence.shape, int)
+    return {
+        "constellations": constellation_picture(
+            corners,
+            presence,
+            pattern,
+            outputs.votes.winner.numpy(),
+            outputs.votes.is_from_capsule.numpy(),
+            outputs.caps_presence_soft.numpy(),
+        )
+    }
+
+
+def constellation_picture(
+    points: np.ndarray,
+    presence: np.ndarray,
+    pattern: np.ndarray,
+    winner: np.ndarray,
+    capsule: np.ndarray,
+    caps_presence: np.ndarray,
+) -> np.ndarray:
+    """Draws, for each example, its points, the votes that explain them and how present each capsule is.
+
+    Left are the points, in white, with a shape for each pattern; right their outlines in grey and the winning
+    votes in the colour of their capsule; below a bar in that colour, as long as the capsule is present.
+    Points that are absent, lie outside of [-1, 1] or are not finite are not drawn.
+
+    Args:
+        points: [n, P, 2], (row, column).
+        presence: [n, P]; a point is there above 0.5.
+        pattern: int [n, P].
+        winner: [n, P, 2].
+        capsule: int [n, P], which capsule the winner is from.
+        caps_presence: [n, O] in [0, 1].
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    colors = capsule_colors(caps_presence.shape[1])  # [O, 3]
+    tiles = []
+    for n in range(len(points)):
+        there = presence[n] > 0.5  # [P]
+        shapes, votes_from = pattern[n][there], capsule[n][there]
+        given, explained = new_canvas(), new_canvas()
+        draw_points(given, points[n][there], [WHITE] * len(shapes), shapes)
+        draw_points(explained, points[n][there], [GREY] * len(shapes), shapes, filled=False)
+        draw_points(explained, winner[n][there], [tuple(colors[k]) for k in votes_from], shapes)
+        seam = np.full((given.height, 2, 3), 255, np.uint8)
+        pair = np.concatenate([np.asarray(given), seam, np.asarray(explained)], axis=1)
+        tiles.append(np.concatenate([pair, capsule_legend(colors, caps_presence[n], pair.shape[1])], axis=0))
+    n_columns = min(4, len(tiles))
+    n_rows = math.ceil(len(tiles) / n_columns)
+    grid = np.full((n_rows * n_columns, *tiles[0].shape), 255, np.uint8)
+    grid[: len(tiles)] = tiles
+    title = "points   |   winning votes, coloured by capsule"
+    return image_grid(grid.reshape(n_rows, n_columns, *tiles[0].shape) / 255.0, [title] * n_columns, zoom=1)
+
+
+def new_canvas() -> Image.Image:
+    """Makes a black canvas with room for points on its border."""
+    side = CANVAS_SIZE + 2 * MARGIN
+    return Image.new("RGB", (side, side))
+
+
+def draw_points(
+    canvas: Image.Image,
+    points: np.ndarray,
+    colors: list[tuple[int, int, int]],
+    shapes: np.ndarray,
+    filled: bool = True,
+) -> None:
+    """Draws points [P, 2], (row, column) in [-1, 1], onto a canvas; others are left out."""
+    draw = ImageDraw.Draw(canvas)
+    for point, color, shape in zip(points, colors, shapes, strict=True):
+        if not (np.abs(point) <= 1.0).all():  # false for NaN, too
+            continue
+        y, x = (MARGIN + (float(c) + 1.0) / 2.0 * (CANVAS_SIZE - 1) for c in point)
+        style = {"fill": color} if filled else {"outline": color}
+        if shape % 3 == 0:
+            draw.circle((x, y), POINT_RADIUS, **style)
+        else:  # a square, or one that stands on its corner
+            draw.regular_polygon((x, y, POINT_RADIUS + 1), 4, rotation=45 * (int(shape) % 3 - 1), **style)
+
+
+def capsule_legend(colors: np.ndarray, presence: np.ndarray, width: int, height: int = 16) -> np.ndarray:
+    """Draws a bar for each capsule, as long as it is present: uint8 [height, width, 3]."""
+    legend = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(legend)
+    cell = width / len(colors)
+    for k, (color, p) in enumerate(zip(colors, np.clip(np.nan_to_num(presence), 0.0, 1.0), strict=True)):
+        left, right = k * cell + 2, (k + 1) * cell - 2
+        draw.rectangle((left, 3, right, height - 2), fill=(225, 225, 225))
+        draw.rectangle((left, 3, left + max(3.0, p * (right - left)), height - 2), fill=tuple(color))
+        if cell >= 60:
+            draw.text(((left + right) / 2, height / 2 + 1), f"{k}: {p:.2f}", "black", font(), anchor="mm")
+    return np.asarray(legend)
+
+
+def capsule_colors(n_caps: int) -> np.ndarray:
+    """Returns a colour for each capsule, as far apart as so many can be: uint8 [O, 3]."""
+    if n_caps <= 10:
+        colors = matplotlib.colormaps["tab10"](np.arange(n_caps))
+    else:
+        colors = matplotlib.colormaps["hsv"](np.arange(n_caps) / n_caps)
+    return np.round(255 * colors[:, :3]).astype(np.uint8)
