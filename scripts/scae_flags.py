@@ -1,8 +1,19 @@
 """Flags of the SCAE and constellation models and their data; names and defaults are the original's."""
 
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
 from absl import flags
 
+from protocols import TrainableModel, UserError
+from stacked_capsules.data import DataConfig
+from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+
 FLAGS = flags.FLAGS
+
+MODELS = {"scae": (SCAEConfig, make_scae), "constellation": (ConstellationConfig, make_constellation)}
 
 
 def define() -> None:
@@ -10,65 +21,89 @@ def define() -> None:
     # Data
     flags.DEFINE_string("dataset", "mnist", "mnist, digits, constellation, tfrecord, svhn or cifar10.")
     flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data, mnist.npz or TFRecord files.")
+    flags.DEFINE_string("valid_file", None, "tfrecord: the validation file, where it is not in --data_dir.")
     flags.DEFINE_integer("batch_size", 32, "Global batch size, over all replicas.")
-    flags.DEFINE_integer(
-        "canvas_size", 28, "Side of the image that the model sees; smaller images are shifted in it."
-    )
-    flags.DEFINE_integer("n_channels", 1, "Channels of the images.")
-    flags.DEFINE_integer("n_classes", 10, "Number of labels; only probes and l2 sparsity use it.")
+    flags.DEFINE_integer("canvas_size", 28, "Side of the image; smaller images are shifted in it.")
+    flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
 
-    # Which model
-    flags.DEFINE_string("model", "scae", "scae or constellation.")
-
     # Optimisation
+    flags.DEFINE_string("model", "scae", "scae or constellation.")
     flags.DEFINE_float("lr", 1e-4, "Learning rate.")
     flags.DEFINE_boolean("use_lr_schedule", True, "Multiplies it by 0.96 every 10,000 steps, continuously.")
     flags.DEFINE_float("weight_decay", 0.0, "Weight of the kernels' l2 loss.")
 
-    # Parts
+    # Part capsules
     flags.DEFINE_integer("template_size", 11, "Side of a template.")
     flags.DEFINE_integer("n_part_caps", 16, "Number of part capsules.")
     flags.DEFINE_integer("n_part_caps_dims", 6, "Dimensions of a part's pose.")
-    flags.DEFINE_integer("n_part_special_features", 16, "Special features of each part.")
+    flags.DEFINE_integer("n_part_special_features", 16, "Number of special features of a part.")
+    flags.DEFINE_list("cnn_strides", ["2", "2", "1", "1"], "Strides of the convolutions before them.")
     flags.DEFINE_boolean("colorize_templates", False, "Infers each template's colour from the image.")
     flags.DEFINE_boolean(
-        "use_alpha_channel",
-        False,
-        "Learns mixing logits per template pixel; otherwise its values are the logits.",
+        "use_alpha_channel", False, "Learns mixing logits per template pixel; otherwise its values are they."
     )
     flags.DEFINE_string("template_nonlin", "relu1", "Nonlinearity on templates.")
     flags.DEFINE_string("color_nonlin", "relu1", "Nonlinearity on template colours.")
-    flags.DEFINE_enum("prep", "none", ["none", "sobel"], "What is reconstructed: the image or its edges.")
+    flags.DEFINE_string("prep", "none", "What is reconstructed: none (the image) or sobel (its edges).")
 
-    # Objects
+    # Object capsules
     flags.DEFINE_integer("n_obj_caps", 10, "Number of object capsules.")
-    flags.DEFINE_integer("n_obj_caps_params", 32, "Parameters of each object capsule.")
-    flags.DEFINE_enum(
-        "presence_mask", "as_run", ["as_run", "log"], "How part presences mask attention (S25)."
-    )
+    flags.DEFINE_integer("n_obj_caps_params", 32, "Dimensions of an object's parameters.")
+    flags.DEFINE_string("presence_mask", "as_run", "as_run or log: how part presences mask attention (S25).")
 
-    # Loss weights
+    # Loss
     flags.DEFINE_float("prior_within_example_sparsity_weight", 1.0, "Loss weight.")
     flags.DEFINE_float("prior_between_example_sparsity_weight", 1.0, "Loss weight.")
     flags.DEFINE_float(
-        "prior_within_example_constant",
-        0.0,
-        "Object capsules wanted per image; 0: n_obj_caps / n_classes (S1).",
+        "prior_within_example_constant", 0.0, "Objects wanted per example; 0: n_obj_caps / n_classes (S1)."
     )
     flags.DEFINE_float("posterior_within_example_sparsity_weight", 10.0, "Loss weight.")
     flags.DEFINE_float("posterior_between_example_sparsity_weight", 10.0, "Loss weight.")
-    flags.DEFINE_float("mixing_kl_weight", 0.0, "Loss weight, constellation only.")
-    flags.DEFINE_float("sparsity_weight", 10.0, "Loss weight, constellation only.")
+    flags.DEFINE_float("mixing_kl_weight", 0.0, "Loss weight; constellation only.")
+    flags.DEFINE_float("sparsity_weight", 10.0, "Loss weight; constellation only.")
     flags.DEFINE_float("dynamic_l2_weight", 10.0, "Loss weight of deformations.")
-    flags.DEFINE_enum(
-        "capsule_presence",
-        "binary",
-        ["binary", "soft"],
-        "What the constellation's prior sparsity sees (S28).",
+    flags.DEFINE_string(
+        "capsule_presence", "binary", "binary or soft: what the constellation's prior sparsity sees (S28)."
     )
+    flags.DEFINE_boolean("eval_noise", False, "Noise at evaluation too, as the original has it (S5).")
 
-    # Noise
-    flags.DEFINE_boolean(
-        "eval_noise", False, "Adds presence noise at evaluation too, as the original does (S5)."
-    )
+
+def data_config(**values: Any) -> DataConfig:
+    """Returns the data's options that the flags give; `values` go before them."""
+    return DataConfig(**(_fields_from_flags(DataConfig) | values))
+
+
+def make_model() -> TrainableModel:
+    """Builds the model that the flags describe.
+
+    Raises:
+        UserError: a flag is out of range.
+    """
+    if FLAGS.model not in MODELS:
+        raise UserError(f"--model={FLAGS.model}: there is no such model; choose one of {', '.join(MODELS)}")
+    if (FLAGS.model == "constellation") != (FLAGS.dataset == "constellation"):
+        raise UserError(f"--model={FLAGS.model} cannot learn from --dataset={FLAGS.dataset}")
+    config_class, make = MODELS[FLAGS.model]
+    try:
+        strides = tuple(int(stride) for stride in FLAGS.cnn_strides)
+    except ValueError:
+        raise UserError(f"--cnn_strides={','.join(FLAGS.cnn_strides)}: give integers, 2,2,1,1 say") from None
+    values = _fields_from_flags(config_class)
+    if "cnn_strides" in values:
+        values["cnn_strides"] = strides
+    return make(config_class(**values))
+
+
+def architecture_flags() -> set[str]:
+    """Returns the names of the flags that a resumed run may not change: they shape the variables."""
+    return {
+        *("model", "canvas_size", "n_channels", "template_size", "n_part_caps", "n_part_caps_dims"),
+        *("n_part_special_features", "cnn_strides", "colorize_templates", "use_alpha_channel"),
+        *("n_obj_caps", "n_obj_caps_params"),
+    }
+
+
+def _fields_from_flags(config_class):
+    names = [field.name for field in dataclasses.fields(config_class) if field.name in FLAGS]
+    return {name: FLAGS[name].value for name in names}

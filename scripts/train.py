@@ -1,0 +1,66 @@
+"""Trains SCAE or the constellation autoencoder.
+
+One process:        python -m scripts.train --flagfile=configs/mnist.flags --data_dir=DIR
+Several replicas:   ... --strategy=mirrored --replicas=2    (GPUs, or logical CPU devices where there are none)
+The same command again goes on from the last snapshot; --overwrite starts anew.
+"""
+
+from absl import flags
+
+from scripts import command_line, scae_flags, training_flags
+from stacked_capsules.data import load
+from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
+from training.loop import train
+from training.optimizers import RMSProp
+from training.replicas import make_replicas
+from training.run_folder import METRICS_FILE, prepare_run_folder
+from training.schedules import Constant, ExponentialDecay
+
+FLAGS = flags.FLAGS
+
+training_flags.define()
+scae_flags.define()
+# The original's names for the length of a run and for the times of what it writes.
+flags.DEFINE_integer("max_train_steps", 300_000, "Number of training steps.")
+flags.DEFINE_integer("report_loss_steps", 500, "Steps between printed reports.")
+flags.DEFINE_integer("summary_steps", 500, "Steps between TensorBoard summaries.")
+flags.DEFINE_integer("snapshot_steps", 0, "Steps between snapshots; 0: none by steps.")
+flags.DEFINE_float("grad_value_clip", 0.0, "Bound of every element of the gradients; 0: none.")
+flags.DEFINE_float("grad_norm_clip", 0.0, "Bound of their norm per sqrt(number of parameters); 0: none.")
+
+
+def main(_) -> None:
+    """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
+    config = training_flags.train_config()
+    folder = training_flags.run_folder()
+    command_line.make_deterministic(FLAGS.deterministic)
+    replicas = make_replicas(FLAGS.strategy, FLAGS.replicas)
+    replicas.check_batch_size(FLAGS.batch_size)
+    data = load(scae_flags.data_config())
+    with replicas.scope():
+        model = scae_flags.make_model()
+
+    every_flag = training_flags.as_text("scripts.training_flags", "scripts.scae_flags", __name__)
+    prepare_run_folder(folder, every_flag, scae_flags.architecture_flags(), config.overwrite)
+    train(
+        model,
+        data,
+        config,
+        folder,
+        # Epsilon as in the original: it is inside the square root, and falls with the batch (S4).
+        optimizer=RMSProp(epsilon=1e-2 / FLAGS.batch_size**2),
+        schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
+        replicas=replicas,
+        plots=lambda model, batch, step: pictures(model, batch, folder),
+    )
+
+
+def pictures(model, batch, folder):
+    """Draws the model at work, and the learning curves so far where there are any."""
+    draw = constellation_plots if FLAGS.model == "constellation" else image_plots
+    curves = learning_curves_plot(folder / METRICS_FILE)
+    return draw(model, batch) | ({} if curves is None else {"learning_curves": curves})
+
+
+if __name__ == "__main__":
+    command_line.run(main)
