@@ -1,0 +1,78 @@
+"""Likelihood of an image whose pixels are explained by one of several templates each (SCAE, equation 5)."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from stacked_capsules.safe_math import safe_log
+
+
+class PixelMixture(NamedTuple):
+    """A mixture of K normal distributions at every pixel, independent of the other pixels.
+
+    Attributes:
+        mixing_logits: [B, K, H, W, C or 1], not normalised.
+        loc: [B, K, H, W, C], means of the components.
+        scale: scalar, or [1], positive: the standard deviation of all.
+        presence: [B, K] in [0, 1] or None. Where given it weighs the components' log-density in
+            `mode(maximum=True)`; that absent components mix in less is up to the logits, see `with_presence`.
+    """
+
+    mixing_logits: tf.Tensor
+    loc: tf.Tensor
+    scale: tf.Tensor | float = 1.0
+    presence: tf.Tensor | None = None
+
+    @property
+    def mixing_log_prob(self) -> tf.Tensor:
+        """Logarithms of the mixing probabilities, like the logits."""
+        return self.mixing_logits - tf.reduce_logsumexp(self.mixing_logits, 1, keepdims=True)
+
+    @property
+    def mixing_prob(self) -> tf.Tensor:
+        """Mixing probabilities, like the logits; they sum to one over K."""
+        return tf.nn.softmax(self.mixing_logits, 1)
+
+    def log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        """Log-density of every pixel and channel of x: [B, H, W, C] -> [B, H, W, C]."""
+        z = (x[:, tf.newaxis] - self.loc) / self.scale  # [B, K, H, W, C]
+        log_density = self._peak_log_density() - 0.5 * tf.square(z)
+        return tf.reduce_logsumexp(log_density + self.mixing_log_prob, 1)
+
+    def mean(self) -> tf.Tensor:
+        """Mean image: [B, H, W, C]."""
+        return tf.reduce_sum(self.mixing_prob * self.loc, 1)
+
+    def mode(self, maximum: bool = False, straight_through: bool = False) -> tf.Tensor:
+        """The mean of the most likely component at each pixel.
+
+        Args:
+            maximum: Choose by density at the peak, not by mixing probability alone; as all components are equally
+                wide, these differ by `presence` alone.
+            straight_through: Let the choice have the gradient of a soft one; if not, it has none.
+
+        Returns:
+            [B, H, W, C].
+        """
+        score = self.mixing_log_prob  # [B, K, H, W, C or 1]
+        if maximum:
+            peak = self._peak_log_density()
+            if self.presence is not None:
+                peak *= self.presence[:, :, tf.newaxis, tf.newaxis, tf.newaxis]  # [B, K, 1, 1, 1]
+            score += peak
+        mask = tf.one_hot(tf.argmax(score, 1), score.shape[1], axis=1)  # [B, K, H, W, C or 1]
+        if straight_through:
+            soft = tf.nn.softmax(score, 1)
+            mask = tf.stop_gradient(mask - soft) + soft
+        return tf.reduce_sum(mask * self.loc, 1)
+
+    def _peak_log_density(self):
+        return -tf.math.log(self.scale) - 0.5 * math.log(2.0 * math.pi)
+
+
+def with_presence(mixing_logits: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
+    """Scales mixing probabilities by presences: logits [B, K, H, W, C], presence [B, K] -> logits."""
+    return mixing_logits + safe_log(presence)[:, :, tf.newaxis, tf.newaxis, tf.newaxis]

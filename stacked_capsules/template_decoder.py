@@ -1,0 +1,217 @@
+"""Draws parts: learned templates, coloured, moved to their poses and mixed (SCAE, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from protocols import UserError
+from stacked_capsules.dense import dense
+from stacked_capsules.nonlinearities import nonlinearity
+from stacked_capsules.pixel_mixture import PixelMixture, with_presence
+from stacked_capsules.resampler import affine_grid, resample
+
+
+class DecodedImage(NamedTuple):
+    """What P parts look like on the canvas.
+
+    Attributes:
+        mixture: the image; its components are the P parts and, last, the background.
+        transformed_templates: [B, P, H, W, C], each part alone, zero outside its template.
+    """
+
+    mixture: PixelMixture
+    transformed_templates: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="stacked_capsules")
+class TemplateDecoder(keras.layers.Layer):
+    """Renders part capsules: `make_templates` colours the templates, calling it places and mixes them.
+
+    Args:
+        output_size: (H, W) of the canvas.
+        template_size: (h, w) of the templates.
+        n_templates: Number P of templates, one for each part capsule.
+        n_channels: Number C of colour channels.
+        n_features: Number F of special features of each part, from which its colour is predicted.
+        learn_output_scale: Learn the pixels' standard deviation; if not, it is 1.
+        colorize_templates: Predict the templates' colours.
+        template_nonlin: Name of the nonlinearity that keeps templates in their range.
+        color_nonlin: Name of that for colours.
+        use_alpha_channel: Learn where each template is opaque; if not, the brighter pixel wins, by a learned
+            temperature.
+        template_seed: Of the templates' initial values.
+    """
+
+    def __init__(
+        self,
+        output_size: Sequence[int] = (28, 28),
+        template_size: Sequence[int] = (11, 11),
+        n_templates: int = 16,
+        n_channels: int = 1,
+        n_features: int = 16,
+        learn_output_scale: bool = False,
+        colorize_templates: bool = False,
+        template_nonlin: str = "relu1",
+        color_nonlin: str = "relu1",
+        use_alpha_channel: bool = False,
+        template_seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if any(t > o for t, o in zip(template_size, output_size, strict=True)):
+            raise UserError(
+                f"template_size: templates of {tuple(template_size)} are larger than the canvas of "
+                f"{tuple(output_size)}; use smaller ones or a larger canvas_size"
+            )
+        self.output_size = list(output_size)
+        self.template_size = list(template_size)
+        self.n_templates = n_templates
+        self.n_channels = n_channels
+        self.n_features = n_features
+        self.learn_output_scale = learn_output_scale
+        self.colorize_templates = colorize_templates
+        self.template_nonlin = template_nonlin
+        self.color_nonlin = color_nonlin
+        self.use_alpha_channel = use_alpha_channel
+        self.template_seed = template_seed
+
+        self._template_nonlinearity = nonlinearity(template_nonlin)
+        self._color_nonlinearity = nonlinearity(color_nonlin)
+        if colorize_templates:
+            self.color_hidden = dense(32, "color_hidden", activation="relu")
+            self.color_output = dense(n_channels, "color_output")
+
+    def build(self, pose_shape=None, presence_shape=None, templates_shape=None, background_shape=None):
+        """Creates the weights; their shapes follow from the constructor's arguments."""
+        shape = (1, self.n_templates, *self.template_size)
+        self.template_logits = self.add_weight(
+            name="templates",
+            shape=(*shape, self.n_channels),
+            initializer=OrthogonalTemplates(self.template_seed),
+        )
+        self.bg_value = self.add_weight(name="bg_value", shape=(1,), initializer="glorot_uniform")
+        if self.use_alpha_channel:
+            self.templates_alpha = self.add_weight(
+                name="templates_alpha", shape=(*shape, 1), initializer="zeros"
+            )
+            self.bg_mixing_logit = self.add_weight(name="bg_mixing_logit", shape=(1,), initializer="zeros")
+        else:
+            self.temperature_logit = self.add_weight(
+                name="temperature_logit", shape=(1,), initializer="glorot_uniform"
+            )
+        if self.learn_output_scale:
+            self.scale_logit = self.add_weight(name="scale", shape=(1,), initializer="glorot_uniform")
+        if self.colorize_templates:
+            self.color_hidden.build((None, self.n_templates, self.n_features))
+            self.color_output.build((None, self.n_templates, 32))
+
+    def make_templates(self, feature: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the templates.
+
+        Args:
+            feature: [B, P, F], which decides their colours if the decoder colours templates.
+
+        Returns:
+            [B, P, h, w, C] in the range of the nonlinearities; [1, P, h, w, C] if not coloured.
+        """
+        if not self.built:
+            self.build()
+        templates = self._template_nonlinearity(self.template_logits)  # [1, P, h, w, C]
+        if feature is None or not self.colorize_templates:
+            return templates
+        color = self.color_output(self.color_hidden(feature))  # [B, P, C]
+        if self.color_nonlin == "relu1":
+            color += 0.99  # starts near white, where there is still a gradient
+        color = self._color_nonlinearity(color)
+        return templates * color[:, :, tf.newaxis, tf.newaxis]  # [B, P, h, w, C]
+
+    def call(
+        self,
+        pose: tf.Tensor,
+        presence: tf.Tensor | None,
+        templates: tf.Tensor,
+        background: tf.Tensor | None = None,
+    ) -> DecodedImage:
+        """Renders parts.
+
+        Args:
+            pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to canvas.
+            presence: [B, P] in [0, 1]; None: all are present.
+            templates: [B or 1, P, h, w, C], as `make_templates` gives them.
+            background: [B, H, W, C]; None: a learned constant.
+        """
+        batch, (H, W), C = tf.shape(pose)[0], self.output_size, self.n_channels
+        if self.use_alpha_channel:
+            alpha = tf.broadcast_to(self.templates_alpha, [*tf.unstack(tf.shape(templates))[:4], 1])
+            templates = tf.concat([templates, alpha], -1)  # [B or 1, P, h, w, C + 1]
+        templates = tf.broadcast_to(templates, [batch, *templates.shape[1:]])  # [B, P, h, w, C or C + 1]
+        x, y = affine_grid(pose, self.template_size, self.output_size)  # [B, P, H * W]
+        placed = tf.reshape(
+            resample(templates, x, y), [-1, self.n_templates, H, W, templates.shape[-1]]
+        )  # [B, P, H, W, C or C + 1]
+        parts = placed[..., :C]  # [B, P, H, W, C]
+
+        if background is None:
+            background = tf.broadcast_to(tf.sigmoid(self.bg_value), [batch, H, W, C])
+        background = background[:, tf.newaxis]  # [B, 1, H, W, C]
+        if self.use_alpha_channel:
+            logits = placed[..., C:]  # [B, P, H, W, 1]
+            background_logits = tf.broadcast_to(tf.nn.softplus(self.bg_mixing_logit), [batch, 1, H, W, 1])
+        else:
+            temperature = tf.nn.softplus(self.temperature_logit + 0.5) + 1e-4  # [1]
+            logits, background_logits = parts / temperature, background / temperature
+        if presence is not None:
+            logits = with_presence(logits, presence)
+
+        mixture = PixelMixture(
+            mixing_logits=tf.concat([logits, background_logits], 1),  # [B, P + 1, H, W, C or 1]
+            loc=tf.concat([parts, background], 1),  # [B, P + 1, H, W, C]
+            scale=tf.nn.softplus(self.scale_logit) + 1e-4 if self.learn_output_scale else 1.0,
+        )
+        return DecodedImage(mixture, parts)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "output_size": self.output_size,
+            "template_size": self.template_size,
+            "n_templates": self.n_templates,
+            "n_channels": self.n_channels,
+            "n_features": self.n_features,
+            "learn_output_scale": self.learn_output_scale,
+            "colorize_templates": self.colorize_templates,
+            "template_nonlin": self.template_nonlin,
+            "color_nonlin": self.color_nonlin,
+            "use_alpha_channel": self.use_alpha_channel,
+            "template_seed": self.template_seed,
+        }
+
+
+@keras.saving.register_keras_serializable(package="stacked_capsules")
+class OrthogonalTemplates(keras.initializers.Initializer):
+    """Templates [1, P, h, w, C] that are orthogonal to each other, then stretched to [0, 1].
+
+    Args:
+        seed: Of the random matrix whose QR decomposition they are rows of.
+    """
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        """Draws the templates."""
+        n_templates, n_elements = shape[1], int(np.prod(shape[2:]))
+        n = max(n_templates, n_elements)
+        q, _ = np.linalg.qr(np.random.default_rng(self.seed).uniform(size=(n, n)))
+        q = q[:n_templates, :n_elements].reshape(shape)
+        return keras.ops.convert_to_tensor((q - q.min()) / (q.max() - q.min()), dtype)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {"seed": self.seed}
