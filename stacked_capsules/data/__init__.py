@@ -1,0 +1,6 @@
+"""Data sets of the Stacked Capsule Autoencoder experiments, as pure functions of the step."""
+
+from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.load import DATASETS, load
+
+__all__ = ["DATASETS", "DataConfig", "load"]

@@ -1,0 +1,98 @@
+"""From arrays in memory to batches, each a pure function of its number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from protocols import DataSource, Seed, UserError
+from stacked_capsules.data.examples import Examples
+from stacked_capsules.data.pad_and_shift import pad_and_shift, random_offsets
+
+# What a seed is folded with.
+ORDER, TRAIN_SHIFT, WHOLE_TRAIN_SHIFT, VALID_SHIFT = range(4)
+
+
+def from_arrays(
+    train: Examples, valid: Examples, batch_size: int, canvas_size: int, seed: int = 0, shuffle: bool = True
+) -> DataSource:
+    """Makes batches of images in [0, 1], shifted at random where they are smaller than the canvas.
+
+    A training image is shifted anew each time it is seen; a validation image, and any image of `whole`, has
+    one shift for all time, so that equal models score equally.
+
+    Args:
+        train: The training set; images of one size, uint8 or floats in [0, 1].
+        valid: The validation set.
+        batch_size: Examples of a batch; the last one of `whole` may be smaller. Batches cross the border
+            between epochs, so no example is left out, and a batch may be larger than the set.
+        canvas_size: Side of the images that come out.
+        seed: Seed of order and shifts.
+        shuffle: Whether the training set comes in a new order each epoch.
+    """
+    seed = Seed.of(seed)
+    order = seed.fold(ORDER) if shuffle else None
+    training = _Set(train, canvas_size, seed.fold(WHOLE_TRAIN_SHIFT))
+    validation = _Set(valid, canvas_size, seed.fold(VALID_SHIFT))
+
+    def train_batches(start: int) -> tf.data.Dataset:
+        def batch(step, index):
+            return training.take(index, training.offsets(seed.fold(TRAIN_SHIFT).fold(step), batch_size))
+
+        return _endless(training.n, batch_size, start, order, batch)
+
+    def valid_batches(start: int) -> tf.data.Dataset:
+        return _endless(validation.n, batch_size, start, None, lambda _, index: validation.take(index))
+
+    def whole(name: str) -> tf.data.Dataset:
+        if name not in ("train", "valid"):
+            raise UserError(f"{name}: there is no such set; choose train or valid")
+        examples = training if name == "train" else validation
+        index = tf.data.Dataset.range(examples.n).batch(batch_size)
+        return index.map(examples.take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    return DataSource(train_batches, valid_batches, whole)
+
+
+class _Set:
+    """Images and labels as tensors, and each image's fixed place on the canvas."""
+
+    def __init__(self, examples, canvas_size, fixed_shifts):
+        self.n = len(examples["image"])
+        self.image_size = examples["image"].shape[1:3]
+        self.canvas_size = canvas_size
+        with tf.device("CPU:0"):  # where the input pipeline reads them
+            self.tensors = {name: tf.constant(values) for name, values in examples.items()}
+            self.fixed_offsets = self.offsets(fixed_shifts, self.n)  # [N, 2]
+
+    def offsets(self, seed, n):
+        return random_offsets(seed, n, self.image_size, self.canvas_size)
+
+    def take(self, index, offsets=None):
+        """Returns the batch of the examples in `index` int64 [B], at `offsets` [B, 2] or fixed places."""
+        batch = {name: tf.gather(values, index) for name, values in self.tensors.items()}
+        if self.image_size != (self.canvas_size, self.canvas_size):
+            offsets = tf.gather(self.fixed_offsets, index) if offsets is None else offsets
+            batch["image"] = pad_and_shift(batch["image"], offsets, self.canvas_size)
+        image = tf.cast(batch["image"], tf.float32)  # [B, canvas, canvas, C]
+        batch["image"] = image / 255.0 if batch["image"].dtype == tf.uint8 else image
+        return batch
+
+
+def _endless(
+    n: int, batch_size: int, start: int, order: Seed | None, batch: Callable[[tf.Tensor, tf.Tensor], dict]
+) -> tf.data.Dataset:
+    """Returns batch(step, index int64 [B]) for step = start, start + 1, ...; earlier epochs cost nothing."""
+
+    def epoch_order(epoch):
+        index = tf.range(n, dtype=tf.int64)  # [N]
+        if order is not None:
+            index = tf.random.experimental.stateless_shuffle(index, order.fold(epoch).key, alg="philox")
+        return tf.data.Dataset.from_tensor_slices(index)
+
+    epoch, done = divmod(int(start) * batch_size, n)
+    index = tf.data.Dataset.counter(epoch).flat_map(epoch_order).skip(done)
+    steps = tf.data.Dataset.zip(tf.data.Dataset.counter(start), index.batch(batch_size, drop_remainder=True))
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return steps.map(batch, tf.data.AUTOTUNE).apply(endless).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,58 @@
+"""A set of labelled images in memory, and what it has to be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from protocols import UserError
+from stacked_capsules.data.config import DataConfig
+
+#: {"image": uint8 or float [N, H, W, C], "label": int64 [N], "labeled": int64 [N]}, the last two optional.
+Examples = dict[str, np.ndarray]
+
+
+def check(examples: Examples, where: str, config: DataConfig) -> None:
+    """Raises a UserError that begins with `where` unless a model with these options can learn from it."""
+    images = examples["image"]  # [N, H, W, C]
+    if images.ndim != 4 or not len(images):
+        raise UserError(f"{where}: images have shape {images.shape}; expected [N, H, W, C] with N > 0")
+    _, height, width, channels = images.shape
+    if channels != config.n_channels:
+        raise UserError(f"{where}: images have {channels} channels; set --n_channels={channels}")
+    if config.canvas_size < max(height, width):
+        raise UserError(
+            f"{where}: images of {height}x{width} pixels do not fit --canvas_size={config.canvas_size}; "
+            f"set it to {max(height, width)} or more"
+        )
+    if images.dtype != np.uint8:
+        _check_floats(images, where)
+    for name, end in (("label", config.n_classes), ("labeled", 2)):
+        if name in examples:
+            _check_integers(examples[name], f"{where}, {name}", len(images), end)
+
+
+def _check_floats(images, where):
+    if not np.issubdtype(images.dtype, np.floating):
+        raise UserError(f"{where}: images are {images.dtype}; expected uint8, or floats in [0, 1]")
+    bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)  # [N]
+    if bad.any():
+        raise UserError(
+            f"{where}: {bad.sum()} of {len(images)} images hold NaN or infinite values, the first at index "
+            f"{bad.argmax()}; remove or mend them"
+        )
+    if images.min() < 0.0 or images.max() > 1.0:
+        raise UserError(
+            f"{where}: image values reach from {images.min():g} to {images.max():g}; scale floats to [0, 1], "
+            "or store uint8"
+        )
+
+
+def _check_integers(values, where, n, end):
+    if values.shape != (n,) or not np.issubdtype(values.dtype, np.integer):
+        raise UserError(
+            f"{where}: {values.dtype} {values.shape}; expected one integer for each of {n} images"
+        )
+    low, high = values.min(), values.max()
+    if low < 0 or high >= end:
+        hint = f"correct them or set --n_classes={high + 1}" if where.endswith("label") else "correct them"
+        raise UserError(f"{where}: values from {low} to {high}, expected 0 to {end - 1}; {hint}")

@@ -1,0 +1,54 @@
+"""From options to batches: the one door to all data sets."""
+
+from __future__ import annotations
+
+from protocols import DataSource, UserError
+from stacked_capsules.data import constellation, digits, mnist, tfds_images, tfrecord
+from stacked_capsules.data.batches import from_arrays
+from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.examples import check
+
+#: name -> function of the options that reads both sets: images and labels in memory.
+IMAGE_SETS = {
+    "mnist": mnist.read,
+    "digits": digits.read,
+    "svhn": tfds_images.read_svhn,
+    "cifar10": tfds_images.read_cifar10,
+    "tfrecord": tfrecord.read,
+}
+DATASETS = (*IMAGE_SETS, "constellation")
+
+
+def load(config: DataConfig) -> DataSource:
+    """Opens a data set.
+
+    Args:
+        config: Which one, and how to batch it.
+
+    Returns:
+        Batches of {"image": float32 [B, canvas, canvas, C] in [0, 1], "label": int64 [B], "labeled": int64
+        [B]}, the last two where the data have them; of constellations {"corners": float32 [B, N, 2],
+        "presence": float32 [B, N], "pattern_presence": float32 [B, P], "pattern_id": int64 [B, N]}.
+
+    Raises:
+        UserError: An option is out of range, or data are missing, damaged or not what the options say.
+    """
+    if config.dataset not in DATASETS:
+        raise UserError(
+            f"--dataset={config.dataset}: there is no such data set; choose one of {', '.join(DATASETS)}"
+        )
+    if config.batch_size < 1:
+        raise UserError(f"--batch_size={config.batch_size}: must be at least 1")
+    if config.dataset == "constellation":
+        return constellation.stream(config)
+    train, valid = IMAGE_SETS[config.dataset](config)
+    for name, examples in (("training", train), ("validation", valid)):
+        check(examples, f"{config.dataset}, {name} set", config)
+    return from_arrays(
+        train,
+        valid,
+        batch_size=config.batch_size,
+        canvas_size=config.canvas_size,
+        seed=config.seed,
+        shuffle=config.shuffle,
+    )

@@ -1,0 +1,50 @@
+"""MNIST, from Keras' mnist.npz or through TFDS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from protocols import UserError
+from stacked_capsules.data import tfds_images
+from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.examples import Examples
+
+WAYS_OUT = (
+    "point --data_dir at a folder with Keras' mnist.npz or with prepared TFDS data, get online so that it "
+    "can be downloaded, or take --dataset=digits, which needs no download"
+)
+
+
+def read(config: DataConfig) -> tuple[Examples, Examples]:
+    """Returns the 60,000 training and 10,000 test images.
+
+    `config.data_dir` is an .npz file, or a folder with mnist.npz or with prepared TFDS data; where it is none
+    of these, TFDS downloads into it.
+    """
+    npz = Path(config.data_dir or ".").expanduser()
+    if npz.suffix == ".npz":
+        return read_npz(npz)
+    if config.data_dir is not None and (npz / "mnist.npz").exists():
+        return read_npz(npz / "mnist.npz")
+    return tfds_images.read_tfds("mnist", config.data_dir, WAYS_OUT)
+
+
+def read_npz(path: Path) -> tuple[Examples, Examples]:
+    """Reads Keras' layout: x_train, y_train, x_test, y_test; images uint8 or floats [N, 28, 28]."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return tuple(_examples(arrays[f"x_{name}"], arrays[f"y_{name}"]) for name in ("train", "test"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {WAYS_OUT}") from None
+    except Exception as error:  # a damaged file raises whatever zip, zlib or numpy stumble over
+        cause = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: damaged, or not Keras' mnist.npz ({cause}); replace the file, or {WAYS_OUT}"
+        ) from error
+
+
+def _examples(images, labels):
+    images = images[..., None] if images.ndim == 3 else images  # [N, H, W, 1]
+    return {"image": images, "label": labels.astype(np.int64)}

@@ -1,0 +1,171 @@
+"""A user's own images, as TFRecords in the original's schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from protocols import UserError
+from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.examples import Examples
+
+#: Files of a folder that are read, and which of them are for validation.
+RECORD_FILE = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$")
+VALIDATION_FILE = re.compile(r"(^|[^a-z])(val|valid|validation|test|eval)([^a-z]|$)", re.IGNORECASE)
+#: Without validation files each tenth record is held out.
+HOLD_OUT_EVERY = 10
+
+_REQUIRED = ("image_raw", "height", "width", "depth")
+_OPTIONAL = ("label", "labeled")
+_ABSENT = tf.int64.min
+
+
+def read(config: DataConfig) -> tuple[Examples, Examples]:
+    """Returns training and validation images from the files that `data_dir` and `valid_file` name.
+
+    `data_dir` is a file, or a folder with files `*.tfrecord`, `*.tfrecords` (or shards of these); those with
+    valid, val, test or eval in the name are for validation. Where no file is, each tenth record is held out.
+    """
+    if config.data_dir is None:
+        raise UserError("--dataset=tfrecord: set --data_dir to a TFRecord file, or to a folder of such files")
+    train_files, valid_files = _files(Path(config.data_dir).expanduser())
+    if config.valid_file is not None:
+        valid_files = [Path(config.valid_file).expanduser()]
+    if not train_files:
+        raise UserError(
+            f"{config.data_dir}: holds no training records; expected files named like train.tfrecord"
+        )
+    train = read_files(train_files)
+    if valid_files:
+        valid = read_files(valid_files)
+        _check_alike(valid, valid_files[0], train, train_files[0])
+        return train, valid
+    held_out = np.arange(len(train["image"])) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1  # [N]
+    if not held_out.any():
+        raise UserError(
+            f"{config.data_dir}: {len(train['image'])} records are too few to hold out each tenth for "
+            "validation; set --valid_file"
+        )
+    return tuple({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
+
+
+def write(
+    path: str | Path, images: np.ndarray, labels: np.ndarray | None = None, labeled: np.ndarray | None = None
+) -> None:
+    """Writes images in the original's schema.
+
+    Args:
+        path: The file to make.
+        images: uint8 [N, H, W, C].
+        labels: Integers [N], or None where there are no classes.
+        labeled: 0 or 1 [N], whether training may use an example's label; or None for all.
+    """
+    height, width, depth = images.shape[1:]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for i, image in enumerate(np.asarray(images, np.uint8)):
+            integers = {"height": height, "width": width, "depth": depth}
+            integers |= {} if labels is None else {"label": int(labels[i])}
+            integers |= {} if labeled is None else {"labeled": int(labeled[i])}
+            features = {name: _integer(value) for name, value in integers.items()}
+            features["image_raw"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()]))
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+
+
+def read_files(paths: list[Path]) -> Examples:
+    """Reads files in order; all images must have one size, and all or none of them labels."""
+    files = [read_file(path) for path in paths]
+    for path, examples in zip(paths[1:], files[1:], strict=True):
+        _check_alike(examples, path, files[0], paths[0])
+    return {name: np.concatenate([examples[name] for examples in files]) for name in files[0]}
+
+
+def read_file(path: Path) -> Examples:
+    """Reads one file, all of it, and checks that it is what it claims to be."""
+    batches = list(_parsed(path))
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}  # each [N]
+    for name in _REQUIRED:
+        absent = columns[name] == (b"" if name == "image_raw" else _ABSENT)  # [N]
+        if absent.any():
+            needs = ", ".join(_REQUIRED)
+            raise UserError(f"{path}: record {absent.argmax()} has no feature {name}; each needs {needs}")
+    sizes = np.stack([columns[name] for name in _REQUIRED[1:]], axis=1)  # [N, 3]
+    stored = np.array([len(raw) for raw in columns["image_raw"]])  # [N]
+    wrong = sizes.prod(axis=1) != stored  # [N]
+    if wrong.any():
+        i = wrong.argmax()
+        raise UserError(
+            f"{path}: record {i} holds {stored[i]} bytes of image, but states {_by(sizes[i])}; store raw "
+            "uint8 pixels, row by row"
+        )
+    odd = (sizes != sizes[0]).any(axis=1)  # [N]
+    if odd.any():
+        i = odd.argmax()
+        raise UserError(
+            f"{path}: image {i} is {_by(sizes[i])}, the first one {_by(sizes[0])}; bring all to one size"
+        )
+    images = np.frombuffer(b"".join(columns["image_raw"]), np.uint8).reshape(-1, *sizes[0])  # [N, H, W, C]
+    examples = {"image": images}
+    for name in _OPTIONAL:
+        absent = columns[name] == _ABSENT  # [N]
+        if absent.any() and not absent.all():
+            raise UserError(f"{path}: record {absent.argmax()} has no {name}, others have; mend the file")
+        if not absent.any():
+            examples[name] = columns[name]
+    return examples
+
+
+def _files(data_dir):
+    """Returns the files for training and for validation."""
+    if data_dir.is_dir():
+        files = sorted(path for path in data_dir.iterdir() if RECORD_FILE.search(path.name))
+        valid = [path for path in files if VALIDATION_FILE.search(path.name)]
+        return [path for path in files if path not in valid], valid
+    return [data_dir], []
+
+
+def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
+    """Yields batches of parsed records."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; set --data_dir (and --valid_file) to TFRecord files")
+    schema = {name: tf.io.FixedLenFeature([], tf.int64, _ABSENT) for name in (*_REQUIRED[1:], *_OPTIONAL)}
+    schema["image_raw"] = tf.io.FixedLenFeature([], tf.string, "")
+    records = tf.data.TFRecordDataset(str(path)).batch(1024)
+    n = 0
+    try:
+        for batch in records.map(lambda r: tf.io.parse_example(r, schema)).as_numpy_iterator():
+            n += len(batch["height"])
+            yield batch
+    except tf.errors.DataLossError as error:
+        raise UserError(
+            f"{path}: truncated, damaged or no TFRecord file after {n} records or later; write it anew "
+            f"({error.message.splitlines()[0]})"
+        ) from error
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(
+            f"{path}: record {n} or a later one does not hold image_raw (bytes), height, width, depth, "
+            "label, labeled (an integer each); write the file with stacked_capsules.data.tfrecord.write"
+        ) from error
+    if n == 0:
+        raise UserError(f"{path}: holds no records; write it anew")
+
+
+def _check_alike(examples, path, first, first_path):
+    """Raises unless two sets have images of one size, and the same features."""
+    for what, of in (("images of", lambda e: _by(e["image"].shape[1:])), ("features", ", ".join)):
+        if of(examples) != of(first):
+            raise UserError(
+                f"{path}: {what} {of(examples)}, but {first_path} has {of(first)}; make them alike"
+            )
+
+
+def _integer(value):
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _by(size):
+    return "x".join(str(int(n)) for n in size)
