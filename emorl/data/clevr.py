@@ -1,0 +1,45 @@
+"""CLEVR: the square crop, the original's two sizes (E25), and how many objects a scene holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from emorl.bicubic import bicubic_resize
+from protocols import UserError
+
+RAW_SIZE = (240, 320)
+CROPPED = 192
+_TOP, _LEFT = 29, 64
+
+#: Side of the image for each `clevr_preprocess_style`; the empty style keeps 240x320.
+STYLES = {"clevr-small": 96, "clevr-large": 128}
+
+
+def crop_and_resize(images: tf.Tensor, style: str) -> tf.Tensor:
+    """Cuts out and shrinks: uint8 [B, 240, 320, 3] -> [B, side, side, 3]."""
+    return bicubic_resize(_crop(images, 1), (STYLES[style], STYLES[style]))
+
+
+def crop_masks(masks: tf.Tensor) -> tf.Tensor:
+    """Cuts out, without resizing: uint8 [B, E, 240, 320] -> [B, E, 192, 192]."""
+    return _crop(masks, 2)
+
+
+def check_raw_size(height: int, width: int, where: str) -> None:
+    """Raises `UserError` for images that cannot be cropped."""
+    if (height, width) != RAW_SIZE:
+        raise UserError(
+            f"{where}: images of {height}x{width} pixels cannot be cropped as CLEVR's 240x320 are; "
+            "give a CLEVR file, or --clevr_preprocess_style= (empty) for images that are square already."
+        )
+
+
+def object_count(visibility: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+    """Objects per scene: visibility [..., E] -> [...], entity 0, the background, apart."""
+    return tf.reduce_sum(visibility[..., 1:], axis=-1)
+
+
+def _crop(values, axis):
+    rows = tf.gather(values, tf.range(_TOP, _TOP + CROPPED), axis=axis)
+    return tf.gather(rows, tf.range(_LEFT, _LEFT + CROPPED), axis=axis + 1)

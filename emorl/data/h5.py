@@ -1,0 +1,168 @@
+"""The original's HDF5 files: {train,val,test}/ with imgs [n,H,W,3], masks [n,E,H,W,1] and factors [n,E,F]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import tensorflow as tf
+
+from emorl.data.clevr import object_count
+from emorl.data.masks import check_partition
+from emorl.data.stored import Rows
+from protocols import UserError
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+_WINDOW_BYTES = 64 * 2**20  # read, shuffled and held at a time
+_MIN_RUNS = 8  # in a window, so that batches are mixed
+_PROBED = 64  # scenes at either end that are read when the file is opened
+
+
+class Wanted(NamedTuple):
+    """What to read of a file.
+
+    Attributes:
+        masks: Whether to read masks.
+        factors: Whether to read factors.
+        max_objects: Skip scenes with more objects; None keeps all.
+    """
+
+    masks: bool
+    factors: bool
+    max_objects: int | None = None
+
+
+def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
+    """Scenes of the first of `group_names` that the file has.
+
+    Args:
+        path: The file.
+        group_names: "train", "val", "test": what to look for, in this order.
+        wanted: What to read.
+
+    Returns:
+        Rows of "image" uint8 [n, H, W, 3], and, where wanted, "mask" uint8 [n, E, H, W] as stored and
+        "factors" float32 [n, E, F].
+
+    Raises:
+        UserError: The file is damaged, is laid out otherwise, or lacks what is wanted.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            name = next((g for g in group_names if g in file), None)
+            if name is None:
+                raise UserError(f"{path}: has no group {' or '.join(group_names)}, but {sorted(file)}.")
+            members = _members(file[name], f"{path}, {name}", wanted)
+            kept = _kept(file[name], members, f"{path}, {name}", wanted.max_objects)
+            row_bytes = sum(v.nbytes // len(v) for v in members.values())
+            run = max((v.chunks[0] if v.chunks else 1) for v in members.values())
+            _probe(members, kept, f"{path}, {name}")
+            signature = {k: _spec(k, v) for k, v in members.items()}
+    except (OSError, RuntimeError, KeyError) as error:
+        raise UserError(f"{path}: cannot be read as HDF5 ({_one_line(error)}); is it damaged?") from error
+    window = max(_WINDOW_BYTES // row_bytes, 1)
+    run = max(min(max(run, 16), window // _MIN_RUNS), 1)
+    return Rows(
+        n=len(kept),
+        open=lambda: _reader(path, name, tuple(members), kept),
+        signature=signature,
+        run=run,
+        window=window,
+    )
+
+
+def _reader(path, name, members, kept):
+    file = h5py.File(path, "r")  # stays open as long as the iterator that reads
+    group = file[name]
+
+    def read(rows):
+        try:
+            return {member: _read(group[_STORED[member]], member, kept[rows]) for member in members}
+        except OSError as error:
+            raise UserError(f"{path}: reading {name} failed ({_one_line(error)}); is it damaged?") from error
+
+    return read
+
+
+_STORED = {"image": "imgs", "mask": "masks", "factors": "factors"}
+
+
+def _spec(member, dataset):
+    shape = dataset.shape[1:4] if member == "mask" else dataset.shape[1:]
+    return tf.TensorSpec([None, *shape], tf.float32 if member == "factors" else tf.uint8)
+
+
+def _members(group, where, wanted):
+    """The datasets to read, by their names in a batch, their layouts checked."""
+    names = ["image", *(["mask"] if wanted.masks else []), *(["factors"] if wanted.factors else [])]
+    members = {}
+    for name in names:
+        stored = _STORED[name]
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(stored), h5py.Dataset):
+            advice = {
+                "image": "is it a file in EfficientMORL's layout?",
+                "mask": "give a file with masks; this metric or option needs them.",
+                "factors": "give a file with factors; this metric needs them.",
+            }[name]
+            raise UserError(f"{where}: has no '{stored}'; {advice}")
+        members[name] = group[stored]
+    image, mask, factors = (members.get(name) for name in _STORED)
+    if image.ndim != 4 or image.shape[-1] != 3 or not len(image):
+        raise UserError(f"{where}/imgs: shape {image.shape}; expected [n, H, W, 3] with n > 0.")
+    expected = (*image.shape[1:3], 1)
+    if mask is not None and (mask.ndim != 5 or mask.shape[2:] != expected):
+        raise UserError(
+            f"{where}/masks: shape {mask.shape}; expected [n, E, {', '.join(map(str, expected))}]."
+        )
+    if factors is not None and factors.ndim != 3:
+        raise UserError(f"{where}/factors: shape {factors.shape}; expected [n, E, F], visibility last.")
+    for name, value in members.items():
+        if len(value) != len(image):
+            raise UserError(f"{where}: {len(image)} images, but {len(value)} in '{_STORED[name]}'.")
+        if name != "factors" and value.dtype != np.uint8:
+            raise UserError(f"{where}/{_STORED[name]}: type {value.dtype}; expected uint8, 0 to 255.")
+    return members
+
+
+def _kept(group, members, where, max_objects):
+    """Numbers of the scenes with at most `max_objects` objects: int64 [n]."""
+    n = len(members["image"])
+    stored = [group[name] for name in ("factors", "masks") if isinstance(group.get(name), h5py.Dataset)]
+    if max_objects is None or not stored or stored[0].shape[1] <= max_objects + 1:
+        return np.arange(n)
+    if stored[0].name.endswith("factors"):
+        visible = stored[0][..., -1] > 0  # [n, E]
+    else:
+        parts = [np.any(stored[0][i : i + _PROBED], axis=(2, 3, 4)) for i in range(0, n, _PROBED)]
+        visible = np.concatenate(parts)  # [n, E]
+    kept = np.flatnonzero(object_count(visible.astype(np.int64)).numpy() <= max_objects)
+    if not len(kept):
+        raise UserError(f"{where}: no scene has at most {max_objects} objects.")
+    return kept
+
+
+def _probe(members, kept, where):
+    """Reads both ends, so that most damage shows now and not hours later."""
+    for name, value in members.items():
+        for rows in (kept[:_PROBED], kept[-_PROBED:]):
+            read = _read(value, name, rows)
+            if name == "mask":
+                check_partition(read, f"{where}/masks")
+            if name == "factors" and not np.isfinite(read).all():
+                raise UserError(f"{where}/factors: holds values that are not finite.")
+
+
+def _read(dataset, member, rows):
+    """Reads ascending rows, neighbours together."""
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+    values = np.concatenate([dataset[run[0] : run[-1] + 1] for run in runs if len(run)])
+    if member == "factors":
+        return values.astype(np.float32)
+    return values[..., 0] if member == "mask" else values
+
+
+def _one_line(error):
+    return " ".join(str(error).split())

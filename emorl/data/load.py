@@ -1,0 +1,105 @@
+"""From a configuration to batches, whatever holds the scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from emorl.data import clevr, h5, multi_object_records
+from emorl.data.clevrtex import clevrtex_rows
+from emorl.data.config import DataConfig
+from emorl.data.generated import generated_source
+from emorl.data.masks import one_hot_masks
+from emorl.data.multi_dsprites import multi_dsprites_scenes
+from emorl.data.stored import Rows, stored_source
+from emorl.data.tetrominoes import tetromino_scenes
+from protocols import DataSource, UserError
+
+#: Data sets that need no file.
+GENERATORS = {"tetrominoes": tetromino_scenes, "multi_dsprites": multi_dsprites_scenes}
+
+
+def load(config: DataConfig) -> DataSource:
+    """Opens a data set.
+
+    Args:
+        config: Which, and what of it.
+
+    Returns:
+        Batches as pure functions of the step: "image" float32 [B, H, W, 3] in [0, 1]; where asked for, "mask"
+        uint8 [B, E, H', W'], 1 where entity e is (0 is the background), "factors" float32 [B, E, F] with
+        columns `FACTORS[dataset]`, and "visibility" float32 [B, E]. H' is H except for CLEVR, whose masks
+        stay at 192 pixels (E25).
+
+    Raises:
+        UserError: An option or a file is wrong, or the file lacks what is asked for.
+    """
+    config = config.completed()
+    path = Path(config.data_path, config.h5_path) if config.data_path or config.h5_path else None
+    if path is None:
+        if config.dataset not in GENERATORS:
+            raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")
+        return generated_source(GENERATORS[config.dataset], config)
+    if config.dataset == "clevrtex":
+        return _stored(lambda split: _clevrtex_rows(path, split, config), config)
+    signature = _first_bytes(path)
+    if signature == h5.SIGNATURE:
+        return _stored(lambda split: _h5_rows(path, split, config), config)
+    if signature.startswith(multi_object_records.SIGNATURE):
+        return multi_object_records.records_source(path, lambda raw: _to_batch(raw, config), config)
+    raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or an official .tfrecords.")
+
+
+def _first_bytes(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(h5.SIGNATURE))
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder; name the file in it with --h5_path.") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened ({error.strerror}).") from error
+
+
+def _stored(rows_of, config):
+    """Source of sets that can be read by number; a missing set is an error only when it is asked for."""
+    sets = {}
+    for split in ("train", "valid"):
+        try:
+            sets[split] = rows_of(split)
+        except UserError as error:
+            sets[split] = error
+    if isinstance(sets["train"], UserError) and isinstance(sets["valid"], UserError):
+        raise sets["train"]
+    return stored_source(
+        sets["train"],
+        sets["valid"],
+        lambda raw: _to_batch(raw, config),
+        config.batch_size,
+        config.seed,
+        config.shuffle,
+    )
+
+
+def _clevrtex_rows(path, split, config) -> Rows:
+    return clevrtex_rows(path, config.clevrtex_variant, split, config.masks, config.factors)
+
+
+def _h5_rows(path, split, config) -> Rows:
+    wanted = h5.Wanted(config.masks, config.factors, config.max_objects)
+    rows = h5.h5_rows(path, ("train",) if split == "train" else ("test", "val"), wanted)
+    if config.clevr_preprocess_style:
+        clevr.check_raw_size(*rows.signature["image"].shape[1:3], where=str(path))
+    return rows
+
+
+def _to_batch(raw, config):
+    """From stored scenes to what a model reads."""
+    style = config.clevr_preprocess_style
+    image = clevr.crop_and_resize(raw["image"], style) if style else raw["image"]
+    batch = {"image": tf.cast(image, tf.float32) / 255.0}  # [B, H, W, 3]
+    if config.masks:
+        batch["mask"] = one_hot_masks(clevr.crop_masks(raw["mask"]) if style else raw["mask"])
+    if config.factors:
+        batch |= {"factors": raw["factors"], "visibility": raw["factors"][..., -1]}
+    return batch

@@ -1,0 +1,85 @@
+"""Multi-dSprites, coloured on grey: two to five squares, ellipses and hearts that may hide one another."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from emorl.data.generated import Scenes
+from protocols import Seed
+
+SIZE = 64
+MIN_SPRITES, MAX_SPRITES = 2, 5
+SHAPES = ("square", "ellipse", "heart")  # dSprites' order; factor values 1, 2, 3
+
+# dSprites' grids of factors.
+_SCALES = np.linspace(0.5, 1.0, 6, dtype=np.float32)
+_ORIENTATIONS = np.linspace(0.0, 2 * math.pi, 40, dtype=np.float32)
+_POSITIONS = np.linspace(0.0, 1.0, 32, dtype=np.float32)
+
+# Sizes in pixels at scale 1, so that all shapes have about the same area, as dSprites' have.
+_HALF_SIDE = 9.0
+_SEMI_AXES = (12.0, 8.0)
+_HEART = 9.0
+
+
+def multi_dsprites_scenes(seed: Seed, n: int) -> Scenes:
+    """Draws n scenes; sprites of a higher index lie in front.
+
+    Shape, scale, orientation and position are uniform on dSprites' grids (centres in the middle half of the
+    canvas, so that no sprite is cut off), hue is uniform, saturation and value are uniform in [0.5, 1], the
+    background's grey is uniform.
+
+    Args:
+        seed: The scenes depend on it alone.
+        n: Number of scenes.
+
+    Returns:
+        Scenes of 64x64 pixels and 6 entities; factors are x and y (0 to 1), orientation (radians), scale,
+        red, green and blue (0 to 1), shape (1 to 3) and visibility. Sprites that are not there have zeros
+        everywhere; one that is wholly hidden has an empty mask, but its factors.
+    """
+    shape = 1 + tf.cast(seed.fold(0).uniform((n, MAX_SPRITES)) * len(SHAPES), tf.int32)  # [n, 5]
+    scale = _one_of(_SCALES, seed.fold(1), n)  # [n, 5]
+    orientation = _one_of(_ORIENTATIONS, seed.fold(2), n)  # [n, 5]
+    x, y = _one_of(_POSITIONS, seed.fold(3), n), _one_of(_POSITIONS, seed.fold(4), n)  # [n, 5]
+    hsv = seed.fold(5).uniform((n, MAX_SPRITES, 3))  # [n, 5, 3]
+    rgb = tf.image.hsv_to_rgb(tf.concat([hsv[..., :1], 0.5 + 0.5 * hsv[..., 1:]], axis=-1))  # [n, 5, 3]
+    grey = tf.tile(seed.fold(6).uniform((n, 1, 1)), [1, 1, 3])  # [n, 1, 3]
+    n_choices = MAX_SPRITES + 1 - MIN_SPRITES
+    count = MIN_SPRITES + tf.cast(seed.fold(7).uniform((n, 1)) * n_choices, tf.int32)  # [n, 1]
+    there = tf.range(MAX_SPRITES) < count  # [n, 5]
+
+    covers = _silhouettes(shape, scale, orientation, x, y) & there[..., None, None]  # [n, 5, 64, 64]
+    index = tf.range(1, MAX_SPRITES + 1)[:, None, None]
+    owner = tf.reduce_max(tf.where(covers, index, 0), axis=1)  # [n, 64, 64]
+    colours = tf.cast(tf.round(255.0 * tf.concat([grey, rgb], axis=1)), tf.uint8)  # [n, 6, 3]
+    image = tf.gather(colours, owner, batch_dims=1)  # [n, 64, 64, 3]
+    mask = tf.cast(owner[:, None] == tf.range(MAX_SPRITES + 1)[:, None, None], tf.uint8)  # [n, 6, 64, 64]
+
+    rest = [tf.cast(shape, tf.float32), tf.ones_like(x)]  # shape, visibility
+    columns = [x, y, orientation, scale, *tf.unstack(rgb, axis=-1), *rest]  # 9 of [n, 5]
+    sprites = tf.stack(columns, axis=-1) * tf.cast(there, tf.float32)[..., None]  # [n, 5, 9]
+    background = tf.one_hot(tf.fill([n, 1], len(columns) - 1), len(columns))  # [n, 1, 9]: visibility alone
+    return Scenes(image, mask, tf.concat([background, sprites], axis=1))
+
+
+def _one_of(values, seed, n):
+    return tf.gather(values, tf.cast(seed.uniform((n, MAX_SPRITES)) * len(values), tf.int32))
+
+
+def _silhouettes(shape, scale, orientation, x, y):
+    """Which pixels each sprite would cover if it were alone: bool [n, 5, 64, 64]."""
+    pixels = np.arange(SIZE, dtype=np.float32) + 0.5
+    right = pixels - (SIZE / 4 + SIZE / 2 * x)[..., None, None]  # [n, 5, 1, 64]
+    down = pixels[:, None] - (SIZE / 4 + SIZE / 2 * y)[..., None, None]  # [n, 5, 64, 1]
+    cos, sin = ((f(orientation) / scale)[..., None, None] for f in (tf.cos, tf.sin))
+    u, v = cos * right + sin * down, cos * down - sin * right  # [n, 5, 64, 64]: in the sprite's own frame
+    square = tf.maximum(tf.abs(u), tf.abs(v)) < _HALF_SIDE
+    ellipse = tf.square(u / _SEMI_AXES[0]) + tf.square(v / _SEMI_AXES[1]) < 1.0
+    u2, up = tf.square(u / _HEART), -v / _HEART
+    heart = (u2 + up * up - 1.0) ** 3 < u2 * up**3
+    shape = shape[..., None, None]
+    return tf.where(shape == 1, square, tf.where(shape == 2, ellipse, heart))

@@ -1,0 +1,136 @@
+"""Scenes that lie in arrays or files: their order as a pure function of the step, read in runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from protocols import DataSource, UserError
+
+Arrays = dict[str, np.ndarray]
+
+
+class Rows(NamedTuple):
+    """Scenes that can be read by number.
+
+    Attributes:
+        n: How many there are.
+        open: () -> read; called once per iterator, in the process that reads, so that no handle is shared.
+            `read(rows)` takes ascending row numbers and returns arrays with these rows along axis 0.
+        signature: What `read` returns, with any number of rows.
+        run: Rows that are cheap to read together (a file's chunk).
+        window: Rows that are read, shuffled among each other and held in memory at a time.
+    """
+
+    n: int
+    open: Callable[[], Callable[[np.ndarray], Arrays]]
+    signature: dict[str, tf.TensorSpec]
+    run: int
+    window: int
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays) -> Rows:
+        """Rows held in memory."""
+        n = len(next(iter(arrays.values())))
+        signature = {k: tf.TensorSpec([None, *v.shape[1:]], v.dtype) for k, v in arrays.items()}
+        return cls(n, lambda: lambda rows: {k: v[rows] for k, v in arrays.items()}, signature, 1, n)
+
+
+def stored_source(
+    train: Rows | UserError,
+    valid: Rows | UserError,
+    decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
+    batch_size: int,
+    seed: int,
+    shuffle: bool,
+) -> DataSource:
+    """Makes the source of two stored sets; the error in place of a missing one is raised when it is used.
+
+    Args:
+        train: Training scenes.
+        valid: Validation scenes.
+        decode: From what `Rows` read to the batch.
+        batch_size: Of the global batch.
+        seed: Of the order of training scenes.
+        shuffle: Whether training scenes are shuffled, anew in every epoch.
+    """
+
+    def rows_of(name):
+        rows = train if name == "train" else valid
+        if isinstance(rows, UserError):
+            raise rows
+        return rows
+
+    def finish(batches):
+        return batches.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+    def train_from(start_step: int) -> tf.data.Dataset:
+        order_seed = seed if shuffle else None
+        return finish(batches_in_order(rows_of("train"), batch_size, start_step, True, order_seed))
+
+    return DataSource(
+        train_from,
+        lambda start: finish(batches_in_order(rows_of("valid"), batch_size, start, repeat=True)),
+        lambda name: finish(batches_in_order(rows_of(name), batch_size)),
+    )
+
+
+def batches_in_order(
+    rows: Rows, batch_size: int, start: int = 0, repeat: bool = False, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Batches from the `start`-th on; an endless stream runs over the ends of epochs, all batches full."""
+    n_rows = batch_size if repeat else None
+    signature = {k: tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for k, s in rows.signature.items()}
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(rows, batch_size, start, repeat, shuffle_seed), output_signature=signature
+    )
+
+
+def _batches(rows, batch_size, start, repeat, shuffle_seed) -> Iterator[Arrays]:
+    epoch, position = divmod(start * batch_size, rows.n)
+    if epoch and not repeat:
+        return
+    pending: list[Arrays] = []  # less than a batch
+    for part in _windows(rows, epoch, position, repeat, shuffle_seed):
+        pending.append(part)
+        held = {k: np.concatenate([p[k] for p in pending]) for k in part} if len(pending) > 1 else part
+        n = len(next(iter(held.values())))
+        full = n - n % batch_size
+        for first in range(0, full, batch_size):
+            yield {k: v[first : first + batch_size] for k, v in held.items()}
+        pending = [{k: v[full:] for k, v in held.items()}] if full < n else []
+    if pending:
+        yield pending[0]
+
+
+def _windows(rows, epoch, position, repeat, shuffle_seed) -> Iterator[Arrays]:
+    """What is read at a time, from a position on."""
+    read = rows.open()
+    while True:
+        order = epoch_order(rows.n, rows.run, rows.window, shuffle_seed, epoch)
+        for first in range(position - position % rows.window, rows.n, rows.window):
+            wanted = order[max(first, position) : first + rows.window]
+            ascending, place = np.unique(wanted, return_inverse=True)
+            yield {k: v[place] for k, v in read(ascending).items()}
+        if not repeat:
+            return
+        epoch, position = epoch + 1, 0
+
+
+def epoch_order(n: int, run: int, window: int, seed: int | None, epoch: int) -> np.ndarray:
+    """The order of one epoch: int64 [n]; `seed` None keeps the stored one.
+
+    Runs of neighbours are permuted, and then the rows of each window: a file is read in runs, and yet a batch
+    mixes rows of window / run distant places.
+    """
+    if seed is None:
+        return np.arange(n)
+    random = np.random.default_rng([seed, epoch])
+    runs = np.split(np.arange(n), range(run, n, run))
+    order = np.concatenate([runs[i] for i in random.permutation(len(runs))])
+    for first in range(0, n, window):
+        random.shuffle(order[first : first + window])
+    return order

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from emorl.data.multi_dsprites import multi_dsprites_scenes
+from protocols import Seed
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return multi_dsprites_scenes(Seed.of(3), 512)
+
+
+def test_masks_are_a_partition_with_occlusion(scenes):
+    masks = scenes.mask.numpy()
+    assert masks.shape == (512, 6, 64, 64)
+    assert (masks.sum(axis=1) == 1).all()
+    areas = masks[:, 1:].sum(axis=(2, 3))  # [n, 5]
+    visible = scenes.factors.numpy()[:, 1:, -1] == 1
+    assert (areas[~visible] == 0).all()
+    scale, shape = scenes.factors.numpy()[:, 1:, 3], scenes.factors.numpy()[:, 1:, 7]
+    for kind, area in ((1, 18**2), (2, np.pi * 12 * 8), (3, 3.66 * 81)):
+        chosen = visible & (shape == kind)
+        share = areas[chosen] / (area * scale[chosen] ** 2)
+        assert share.max() == pytest.approx(1.0, abs=0.12)  # whole
+        assert 0.02 < (share < 0.9).mean() < 0.7  # partly hidden
+
+
+def test_two_to_five_sprites(scenes):
+    counts = scenes.factors.numpy()[..., -1].sum(axis=1) - 1
+    values, n = np.unique(counts, return_counts=True)
+    np.testing.assert_array_equal(values, [2, 3, 4, 5])
+    assert n.min() > 80
+    assert (scenes.factors.numpy()[counts == 2, 3:] == 0).all()
+
+
+def test_colours_are_flat_on_grey_as_the_factors_say(scenes):
+    images, masks, factors = (field.numpy() for field in scenes)
+    assert np.ptp(images[masks[:, 0] == 1], axis=-1).max() == 0  # grey
+    for image, mask, factor in zip(images[:40], masks[:40], factors[:40], strict=True):
+        for entity in range(1, 6):
+            pixels = image[mask[entity] == 1]
+            np.testing.assert_allclose(
+                pixels / 255, np.broadcast_to(factor[entity, 4:7], pixels.shape), atol=2e-3
+            )
+    sprites = factors[:, 1:][factors[:, 1:, -1] == 1]
+    assert sprites[:, 4:7].max(axis=1).min() >= 0.5  # HSV value
+    assert len(np.unique(sprites[:, 3])) == 6
+    assert len(np.unique(sprites[:, 2])) == 40
+    assert set(np.unique(sprites[:, 7])) == {1, 2, 3}
+
+
+def test_no_sprite_is_cut_off(scenes):
+    masks = scenes.mask.numpy()[:, 1:]
+    assert masks[..., [0, 1, -2, -1], :].max() == 0
+    assert masks[..., [0, 1, -2, -1]].max() == 0
+
+
+def test_the_sprite_in_front_is_the_later_one(scenes):
+    """A sprite that stands at its factors' place but does not own it lies under one of a higher index."""
+    masks, factors = scenes.mask.numpy(), scenes.factors.numpy()
+    n_hidden = 0
+    for mask, factor in zip(masks, factors, strict=True):
+        for entity in range(1, 6):
+            if factor[entity, -1]:
+                x, y = (int(16 + 32 * v) for v in factor[entity, :2])
+                owner = mask[:, y, x].argmax()
+                assert owner >= entity
+                n_hidden += owner > entity
+    assert n_hidden > 50
