@@ -1,0 +1,79 @@
+"""Updates against numbers worked by hand."""
+
+import numpy as np
+import tensorflow as tf
+
+from training.optimizers import Adam, RMSProp
+
+RATE = 0.1
+
+
+def steps(optimizer, gradients):
+    """Takes steps from (1, 2) and returns the variable after each."""
+    variables, history = [tf.constant([1.0, 2.0])], []
+    slots = optimizer.init(variables)
+    for step, gradient in enumerate(gradients):
+        variables, slots = optimizer.update(
+            [tf.constant(gradient)], slots, variables, tf.constant(RATE), tf.constant(step, tf.int64)
+        )
+        history.append(variables[0].numpy())
+    return history, slots
+
+
+def test_rmsprop_starts_at_one_with_epsilon_inside_the_root():
+    history, slots = steps(RMSProp(epsilon=0.06), [[2.0, 0.0], [1.0, -1.0]])
+    # First: ms = 0.9 * 1 + 0.1 * g^2 = (1.3, 0.9); momentum = 0.1 * g / sqrt(ms + 0.06).
+    first = 0.2 / 1.36**0.5
+    np.testing.assert_allclose(history[0], [1 - first, 2.0], rtol=1e-6)
+    # Second: ms = (0.9 * 1.3 + 0.1, 0.9 * 0.9 + 0.1) = (1.27, 0.91).
+    second = 0.9 * first + 0.1 / 1.33**0.5, -0.1 / 0.97**0.5
+    np.testing.assert_allclose(history[1], [1 - first - second[0], 2.0 - second[1]], rtol=1e-6)
+    np.testing.assert_allclose(slots["rms"][0], [1.27, 0.91], rtol=1e-6)
+    np.testing.assert_allclose(slots["momentum"][0], second, rtol=1e-6)
+
+
+def test_rmsprop_is_tensorflow_1s():
+    variable = tf.Variable([1.0, 2.0, -3.0])
+    reference = {
+        "ms": tf.Variable([1.0, 1.0, 1.0]),
+        "mom": tf.Variable([0.0, 0.0, 0.0]),
+    }
+    optimizer = RMSProp(epsilon=1e-6)
+    variables = [tf.constant([1.0, 2.0, -3.0])]
+    slots = optimizer.init(variables)
+    for step in range(5):
+        gradient = tf.constant(np.random.default_rng(step).normal(size=3).astype(np.float32))
+        variables, slots = optimizer.update(
+            [gradient], slots, variables, tf.constant(RATE), tf.constant(step)
+        )
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.handle,
+            ms=reference["ms"].handle,
+            mom=reference["mom"].handle,
+            lr=RATE,
+            rho=0.9,
+            momentum=0.9,
+            epsilon=1e-6,
+            grad=gradient,
+        )
+    np.testing.assert_allclose(variables[0], variable.numpy(), rtol=1e-6)
+
+
+def test_adam_adds_epsilon_to_the_corrected_root():
+    history, _ = steps(Adam(epsilon=0.5), [[2.0, 0.0], [1.0, 0.0]])
+    # First: m_hat = 2, v_hat = 4: a step of 0.1 * 2 / (2 + 0.5).
+    np.testing.assert_allclose(history[0], [1 - 0.08, 2.0], rtol=1e-6)
+    m_hat = (0.9 * 0.2 + 0.1 * 1) / (1 - 0.9**2)
+    v_hat = (0.999 * 0.004 + 0.001 * 1) / (1 - 0.999**2)
+    np.testing.assert_allclose(history[1][0], 1 - 0.08 - 0.1 * m_hat / (v_hat**0.5 + 0.5), rtol=1e-6)
+
+
+def test_a_variable_without_gradient_is_left_alone():
+    for optimizer in (RMSProp(1e-4), Adam()):
+        variables = [tf.constant([1.0]), tf.constant([2.0])]
+        slots = optimizer.init(variables)
+        new, new_slots = optimizer.update([None, tf.constant([1.0])], slots, variables, 0.1, tf.constant(0))
+        assert new[0] is variables[0]
+        assert new[1].numpy() != 2.0
+        for kind in slots:
+            assert new_slots[kind][0] is slots[kind][0]

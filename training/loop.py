@@ -1,0 +1,254 @@
+"""The training loop: steps, and at their times reports, pictures and snapshots."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from protocols import Batch, DataSource, TrainableModel, UserError
+from training.execution import Execution, Validation
+from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
+from training.interruption import Interruption
+from training.numerics import checked_numerics
+from training.optimizers import Optimizer
+from training.replicas import Replicas, single_replica
+from training.reports import MovingAverages, RunLog, progress_bar
+from training.schedules import Schedule
+from training.snapshots import restore_state, write_snapshot
+from training.step import TrainingStep
+from training.train_config import TrainConfig
+from training.train_state import TrainState
+
+Plots = Callable[[TrainableModel, Batch, int], Mapping[str, np.ndarray]]
+
+
+def train(
+    model: TrainableModel,
+    data: DataSource,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    clipping: Clipping | None = None,
+    replicas: Replicas | None = None,
+    options_at: Callable[[int], Mapping[str, Any]] = lambda step: {},
+    plots: Plots | None = None,
+    log: Callable[[str], None] = print,
+) -> dict[str, float]:
+    """Trains a model, from the folder's last snapshot where it has one, up to `config.max_train_steps`.
+
+    Args:
+        model: built, in the scope of `replicas`.
+        data: batches as functions of the step.
+        config: the settings.
+        folder: of the run, made by `training.run_folder.prepare_run_folder`.
+        optimizer: the pure update.
+        schedule: step -> learning rate.
+        clipping: of gradients; by default SCAE's, with the bounds of `config`.
+        replicas: where it runs; by default one.
+        options_at: step -> the model's keyword options in that phase; each combination is traced once.
+        plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
+        log: gets the lines that tell how it goes.
+
+    Returns:
+        the last report: smoothed `train/*` and `valid/*` metrics and `lr`; empty where no step was left.
+
+    Raises:
+        UserError: the snapshot belongs to another architecture, the batch cannot be split, a metric is NaN.
+        KeyboardInterrupt: SIGINT or SIGTERM came; its text says how to go on. A snapshot was written.
+    """
+    replicas = replicas or single_replica()
+    clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
+    step = TrainingStep(model, optimizer, schedule, clipping, statistics_every=config.summary_steps)
+    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, log)
+    try:
+        with checked_numerics(config.check_numerics), Interruption() as interruption:
+            return run.to_the_end(interruption)
+    finally:
+        run.close()
+
+
+class _Run:
+    """One call of `train`: what it holds beside the model's state, and what it does at which step."""
+
+    def __init__(self, step, data, config, folder, replicas, options_at, plots, log):
+        self.model, self.data, self.config, self.folder = step.model, data, config, folder
+        self.replicas, self.options_at, self.plots, self.log = replicas, options_at, plots, log
+        self.state = TrainState(step.model, step.optimizer, replicas)
+        report_state = restore_state(folder, self.state.named, log)
+        self.averages = MovingAverages(config.ema, report_state)
+        self.step = self.saved_step = int(self.state.step.numpy())  # number of steps taken
+        jit_compile = config.jit_compile and not config.check_numerics
+        self.execution = Execution(step, self.state, replicas, config.seed, jit_compile)
+        self.validation = Validation(step.model, self.state, replicas, config.seed)
+        self.run_log = RunLog(folder, self.step)
+        self.bar = progress_bar(self.step, config.max_train_steps, folder.name)
+        self.unchecked: list[tuple[int, tf.Tensor]] = []  # steps taken after a call, and that call's metrics
+        self.metrics: dict[str, float] = {}  # of the last step that was looked at
+        self.last_report: dict[str, float] = {}
+        self.plot_batch: Batch | None = None
+
+    def to_the_end(self, interruption):
+        if self.step >= self.config.max_train_steps:
+            self.log(
+                f"{self.folder}: has {self.step} training steps already; --max_train_steps asks for no more"
+            )
+            return {}
+        if self.step:
+            self.log(f"{self.folder}: goes on from step {self.step}")
+        update_steps = self.config.update_steps
+        train = self._iterate(self.data.train(self.step))
+        valid = self._iterate(self.data.valid(self.step // update_steps if update_steps else 0))
+        self.started = self.snapshot_time = time.monotonic()
+        self.window = (self.step, self.started)
+        while self.step < self.config.max_train_steps:
+            n, options = self._next_call()
+            vector = self.execution.steps(train, n, **options)
+            if not self.metrics and not self.unchecked:
+                self.window = (self.step + n, time.monotonic())  # rates leave tracing out
+            self.step += n
+            self.unchecked.append((self.step, vector))
+            self.bar.update(n)
+            self._do_what_is_due(valid, options)
+            if interruption.received and self.step < self.config.max_train_steps:
+                self._stop_for(interruption.received)
+        self._snapshot()
+        return self.last_report
+
+    def close(self):
+        self.run_log.close()
+        self.bar.close()
+
+    def _do_what_is_due(self, valid, options):
+        config = self.config
+        if self._due(config.run_updates_every):
+            self._look()
+        if self._due(config.update_steps):
+            self._update_averages(self._look(), self.validation(valid, **options).numpy())
+        if self._due(config.report_loss_steps) or self.step == config.max_train_steps:
+            self._report()
+        if self._due(config.summary_steps):
+            statistics = {k: v for k, v in self._look().items() if k in GRADIENT_STATISTICS}
+            self.run_log.summary(self.step, {**self._smoothed(), **statistics})
+        if config.plot and self.plots and self._due(config.plot_steps):
+            self._plot()
+        by_time = 0 < config.snapshot_secs <= time.monotonic() - self.snapshot_time
+        if by_time or self._due(config.snapshot_steps):
+            self._snapshot()
+
+    def _due(self, every):
+        return every > 0 and self.step % every == 0
+
+    def _next_call(self):
+        """Returns how many steps to take until there is something to do, and the options of all of them."""
+        config = self.config
+        intervals = [config.run_updates_every, config.update_steps, config.report_loss_steps]
+        intervals += [config.summary_steps, config.snapshot_steps, config.plot_steps if config.plot else 0]
+        n = min(every - self.step % every for every in intervals if every > 0)
+        n = min(n, config.steps_per_call, config.max_train_steps - self.step)
+        options = self.options_at(self.step)
+        while n > 1 and self.options_at(self.step + n - 1) != options:
+            n -= 1
+        return n, options
+
+    def _look(self):
+        """Waits for the device; returns the metrics of the last step, or stops if one went wrong."""
+        if self.unchecked:
+            names = self.execution.metric_names
+            fault = int(self.state.fault.numpy())
+            if fault >= 0:
+                vector = next(vector for step, vector in self.unchecked if step > fault)
+                self._stop_at_fault(fault, dict(zip(names, vector.numpy().tolist(), strict=True)))
+            self.metrics = dict(zip(names, self.unchecked[-1][1].numpy().tolist(), strict=True))
+            self.unchecked.clear()
+        return self.metrics
+
+    def _stop_at_fault(self, fault, metrics):
+        wrong = [name for name in ("loss", *metrics, "grad_global_norm") if not math.isfinite(metrics[name])]
+        name = wrong[0] if wrong else "grad_global_norm"  # reported as -1 where gradients are clipped
+        self.step = fault
+        self.unchecked.clear()
+        try:
+            self._snapshot()
+        except UserError:  # the last good step had overflowed already
+            self.log("warning: no snapshot was written, the variables are not finite; earlier ones stay")
+        raise UserError(
+            f"train/{name} is {metrics[name]} at step {fault + 1}: the training stopped with the state "
+            "before it; see whether the data are finite, try a smaller --lr or --check_numerics"
+        )
+
+    def _update_averages(self, metrics, valid):
+        values = {f"train/{k}": v for k, v in metrics.items() if k not in ("lr", *GRADIENT_STATISTICS)}
+        names = [f"valid/{name}" for name in self.validation.metric_names]
+        values |= dict(zip(names, valid.tolist(), strict=True))
+        for name in names:
+            if math.isnan(values[name]):
+                raise UserError(
+                    f"{name} is nan at step {self.step}: the training stopped, earlier snapshots stay; "
+                    "see whether the validation data are finite"
+                )
+        self.averages.update(values)
+        self.bar.set_postfix(loss=f"{self.averages.averages()['train/loss']:.4g}", refresh=False)
+
+    def _smoothed(self):
+        averages = self.averages.averages()
+        if not averages:  # a report comes before the first update
+            averages = {f"train/{k}": v for k, v in self._look().items() if k not in GRADIENT_STATISTICS}
+        return {**averages, "lr": self._look()["lr"]}
+
+    def _report(self):
+        if self.last_report.get("step") == self.step:
+            return
+        smoothed, now = self._smoothed(), time.monotonic()
+        steps = self.step - self.window[0]
+        rate = steps / max(now - self.window[1], 1e-9)
+        self.window = (self.step, now)
+        seconds = self.run_log.seconds + now - self.started
+        extra = {"seconds": round(seconds, 3), "examples_per_s": round(rate * self.batch_size, 3)}
+        self.run_log.report(self.step, {**smoothed, **extra})
+        self.last_report = {"step": self.step, **smoothed}
+        valid = f", valid {smoothed['valid/loss']:.5g}" if "valid/loss" in smoothed else ""
+        line = f"step {self.step}: loss {smoothed['train/loss']:.5g}{valid}, {rate:.3g} steps/s"
+        self.bar.clear()
+        self.log(line)
+
+    def _plot(self):
+        self._look()
+        if self.plot_batch is None:
+            self.plot_batch = next(iter(self.data.valid(0)))
+        self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step))
+
+    def _snapshot(self):
+        """Writes a snapshot, unless there is one of this step already; returns its name."""
+        self._look()
+        if self.saved_step != self.step:
+            arrays = {name: variable.numpy() for name, variable in self.state.named.items()}
+            write_snapshot(
+                self.folder, self.step, {**arrays, **self.averages.state()}, self.config.snapshots_to_keep
+            )
+            self.saved_step = self.step
+        self.snapshot_time = time.monotonic()
+        return os.path.join(self.folder, f"model.ckpt-{self.step}")
+
+    def _stop_for(self, signal_name):
+        raise KeyboardInterrupt(
+            f"{signal_name}: stopped after step {self.step}, which {self._snapshot()} holds; "
+            "start the same command again to go on from there"
+        )
+
+    def _iterate(self, dataset):
+        spec = dataset.element_spec
+        rows = {name: tensor.shape[0] for name, tensor in spec.items()}
+        if len(set(rows.values())) != 1 or None in rows.values():
+            raise ValueError(f"the tensors of a batch must agree in a static number of examples, not {rows}")
+        self.batch_size = next(iter(rows.values()))
+        self.replicas.check_batch_size(self.batch_size)
+        return self.replicas.iterate(dataset)

@@ -1,0 +1,120 @@
+"""What a run tells about itself: smoothed metrics, `metrics.jsonl`, TensorBoard, pictures, a progress bar."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from training.run_folder import METRICS_FILE
+from training.snapshots import REPORT_PREFIX
+
+_UPDATES = f"{REPORT_PREFIX}updates"
+
+
+class MovingAverages:
+    """Exponential moving averages without the bias of their start at zero (Kingma & Ba 2015, section 3).
+
+    After values x_1 .. x_n the average is sum_i (1 - d) d^(n - i) x_i / (1 - d^n): the weights sum to one.
+    """
+
+    def __init__(self, decay: float, names_and_state: Mapping[str, np.ndarray] | None = None):
+        """Starts empty, or from what `state` returned (other names are ignored)."""
+        self._decay = decay
+        given = names_and_state or {}
+        self._updates = int(given.get(_UPDATES, 0))
+        self._biased = {
+            name.removeprefix(REPORT_PREFIX): float(value)
+            for name, value in given.items()
+            if name.startswith(REPORT_PREFIX) and name != _UPDATES
+        }
+
+    def update(self, values: Mapping[str, float]) -> None:
+        """Takes in one value of every metric."""
+        self._updates += 1
+        for name, value in values.items():
+            old = self._biased.get(name, 0.0)
+            self._biased[name] = old + (float(value) - old) * (1.0 - self._decay)
+
+    def averages(self) -> dict[str, float]:
+        """Returns the averages by name; empty before the first update."""
+        return {name: value / (1.0 - self._decay**self._updates) for name, value in self._biased.items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns arrays by name that a snapshot can hold."""
+        arrays = {f"{REPORT_PREFIX}{name}": np.float64(value) for name, value in self._biased.items()}
+        return {**arrays, _UPDATES: np.int64(self._updates)}
+
+
+class RunLog:
+    """Writes a run's `metrics.jsonl`, TensorBoard events and pictures.
+
+    A resumed run cuts `metrics.jsonl` back to its snapshot, so that no step is told twice.
+
+    Attributes:
+        seconds: training time told by the last line that is kept.
+    """
+
+    def __init__(self, folder: Path, step: int):
+        """Opens the folder's files for a run that has taken `step` steps."""
+        self._folder = folder
+        self._lines = folder / METRICS_FILE
+        self._writer = tf.summary.create_file_writer(os.fspath(folder))
+        self.seconds = self._cut_back(step)
+
+    def report(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Appends one line to `metrics.jsonl`."""
+        with open(self._lines, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **scalars}) + "\n")
+
+    def summary(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Writes scalars for TensorBoard."""
+        with self._writer.as_default():
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value, step=step)
+        self._writer.flush()
+
+    def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Writes uint8 pictures [H, W, 3] to `plots/<name>.png`, over earlier ones, and for TensorBoard."""
+        folder = self._folder / "plots"
+        folder.mkdir(exist_ok=True)
+        with self._writer.as_default():
+            for name, picture in pictures.items():
+                unfinished = folder / f".{name}.png"
+                Image.fromarray(picture).save(unfinished, format="PNG")
+                os.replace(unfinished, folder / f"{name}.png")
+                tf.summary.image(name, picture[None], step=step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the TensorBoard file."""
+        self._writer.close()
+
+    def _cut_back(self, step):
+        if not self._lines.exists():
+            return 0.0
+        kept, seconds = [], 0.0
+        for line in self._lines.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                told = json.loads(line)
+            except json.JSONDecodeError:  # the last line of a killed run
+                continue
+            if told["step"] <= step:
+                kept.append(line)
+                seconds = told.get("seconds", seconds)
+        unfinished = self._folder / f"{METRICS_FILE}.tmp"
+        unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        os.replace(unfinished, self._lines)
+        return seconds
+
+
+def progress_bar(step: int, max_steps: int, name: str) -> tqdm:
+    """Returns a bar with rate and time left; silent where standard error is no terminal."""
+    return tqdm(total=max_steps, initial=step, desc=name, unit="step", disable=None, file=sys.stderr)
