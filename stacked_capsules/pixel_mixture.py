@@ -50,8 +50,8 @@ class PixelMixture(NamedTuple):
         """The mean of the most likely component at each pixel.
 
         Args:
-            maximum: Choose by density at the peak, not by mixing probability alone; as all components are equally
-                wide, these differ by `presence` alone.
+            maximum: Choose by density at the peak instead of mixing probability; as all components have one
+                scale, these differ by `presence` alone.
             straight_through: Let the choice have the gradient of a soft one; if not, it has none.
 
         Returns:
