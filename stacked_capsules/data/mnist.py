@@ -34,7 +34,7 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
 def read_npz(path: Path) -> tuple[Examples, Examples]:
     """Reads Keras' layout: x_train, y_train, x_test, y_test; images uint8 or floats [N, 28, 28]."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return tuple(_examples(arrays[f"x_{name}"], arrays[f"y_{name}"]) for name in ("train", "test"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {WAYS_OUT}") from None

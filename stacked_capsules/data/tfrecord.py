@@ -145,7 +145,7 @@ def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
             f"{path}: truncated, damaged or no TFRecord file after {n} records or later; write it anew "
             f"({error.message.splitlines()[0]})"
         ) from error
-    except tf.errors.InvalidArgumentError as error:
+    except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:  # TensorFlow quotes the bytes
         raise UserError(
             f"{path}: record {n} or a later one does not hold image_raw (bytes), height, width, depth, "
             "label, labeled (an integer each); write the file with stacked_capsules.data.tfrecord.write"

@@ -1,0 +1,77 @@
+"""What a user gets wrong is named in one line."""
+
+import numpy as np
+import pytest
+
+from protocols import UserError
+from stacked_capsules.data import DATASETS, DataConfig, load
+from stacked_capsules.data.examples import check
+
+
+def examples(**changes):
+    good = {"image": np.zeros([6, 8, 8, 1], np.uint8), "label": np.arange(6) % 3}
+    return {name: values for name, values in (good | changes).items() if values is not None}
+
+
+def with_nan():
+    images = np.zeros([6, 8, 8, 1], np.float32)
+    images[4, 2, 2] = np.nan
+    return images
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"dataset": "mnits"},
+            f"--dataset=mnits: there is no such data set; choose one of {', '.join(DATASETS)}",
+        ),
+        ({"dataset": "digits", "batch_size": 0}, "--batch_size=0: must be at least 1"),
+        (
+            {"dataset": "digits", "canvas_size": 27},
+            "digits, training set: images of 28x28 pixels do not fit --canvas_size=27; set it to 28 or more",
+        ),
+        (
+            {"dataset": "digits", "n_channels": 3},
+            "digits, training set: images have 1 channels; set --n_channels=1",
+        ),
+        (
+            {"dataset": "digits", "n_classes": 5},
+            "digits, training set, label: values from 0 to 9, expected 0 to 4; correct them or set "
+            "--n_classes=10",
+        ),
+    ],
+)
+def test_options_that_do_not_fit(options, message):
+    with pytest.raises(UserError) as caught:
+        load(DataConfig(**options))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": with_nan()}, "here: 1 of 6 images hold NaN or infinite values, the first at index 4"),
+        ({"image": np.full([6, 8, 8, 1], 255.0)}, "here: image values reach from 255 to 255; scale floats"),
+        ({"image": np.zeros([6, 8, 8, 1], np.int32)}, "here: images are int32; expected uint8"),
+        ({"image": np.zeros([6, 8, 8])}, r"here: images have shape \(6, 8, 8\); expected \[N, H, W, C\]"),
+        ({"image": np.zeros([0, 8, 8, 1])}, r"here: images have shape \(0, 8, 8, 1\)"),
+        (
+            {"image": np.zeros([6, 8, 31, 1])},
+            "images of 8x31 pixels do not fit --canvas_size=28; set it to 31",
+        ),
+        ({"label": np.arange(5)}, r"here, label: int64 \(5,\); expected one integer for each"),
+        ({"label": np.zeros(6)}, r"here, label: float64 \(6,\); expected one integer for each"),
+        ({"label": np.arange(6) - 1}, "here, label: values from -1 to 4, expected 0 to 9"),
+        ({"labeled": np.arange(6)}, "here, labeled: values from 0 to 5, expected 0 to 1; correct them"),
+    ],
+)
+def test_data_that_no_model_can_learn_from(changes, message):
+    with pytest.raises(UserError, match=message):
+        check(examples(**changes), "here", DataConfig())
+
+
+def test_sound_data_pass():
+    check(examples(), "here", DataConfig())
+    check(examples(label=None), "here", DataConfig())
+    check(examples(image=np.ones([6, 20, 28, 1], np.float64)), "here", DataConfig())

@@ -1,0 +1,142 @@
+"""A user's own images come back as they were written, and broken files are named."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from protocols import UserError
+from stacked_capsules.data import DataConfig, load, tfrecord
+
+
+def pictures(n, height=9, width=12, depth=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, [n, height, width, depth]).astype(np.uint8)
+
+
+def config(path, **options):
+    return DataConfig(
+        dataset="tfrecord",
+        data_dir=str(path),
+        **{"batch_size": 4, "canvas_size": 16, "n_channels": 3, **options},
+    )
+
+
+def whole(source, name):
+    batches = list(source.whole(name).as_numpy_iterator())
+    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+
+
+def record(**features):
+    """Returns one serialised record; bytes stay bytes, the rest are integers."""
+    wrapped = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        if isinstance(value, bytes)
+        else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        for name, value in features.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=wrapped)).SerializeToString()
+
+
+def write_records(path, *records):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for serialised in records:
+            writer.write(serialised)
+
+
+GOOD = {"image_raw": bytes(range(108)), "height": 6, "width": 6, "depth": 3, "label": 1}
+
+
+def test_a_folder_of_files_is_sorted_into_training_and_validation(tmp_path):
+    images, labels, labeled = pictures(13), np.arange(13) % 10, np.arange(13) % 2
+    tfrecord.write(tmp_path / "train-00000-of-00002.tfrecord", images[:5], labels[:5], labeled[:5])
+    tfrecord.write(tmp_path / "train.tfrecord-00001-of-00002", images[5:10], labels[5:10], labeled[5:10])
+    tfrecord.write(tmp_path / "valid.tfrecords", images[10:], labels[10:], labeled[10:])
+    (tmp_path / "notes.txt").write_text("not read")
+    source = load(config(tmp_path, canvas_size=12))
+    for name, rows in (("train", slice(0, 10)), ("valid", slice(10, 13))):
+        got = whole(source, name)
+        np.testing.assert_array_equal(got["label"], labels[rows])
+        np.testing.assert_array_equal(got["labeled"], labeled[rows])
+        # 9 rows lie somewhere within 12; columns fill the canvas
+        sums = got["image"].sum(axis=(1, 3)), images[rows].sum(axis=(1, 3)) / 255.0  # each [n, 12]
+        np.testing.assert_allclose(*sums, rtol=1e-5)
+
+
+def test_sizes_come_from_the_records_and_labels_are_optional(tmp_path):
+    images = pictures(20, 16, 16, 3)
+    tfrecord.write(tmp_path / "own.tfrecord", images)
+    tfrecord.write(tmp_path / "held_out.tfrecord", images[:3])
+    source = load(config(tmp_path / "own.tfrecord", valid_file=str(tmp_path / "held_out.tfrecord")))
+    assert source.train(0).element_spec == {"image": tf.TensorSpec([4, 16, 16, 3], tf.float32)}
+    np.testing.assert_allclose(whole(source, "train")["image"] * 255.0, images, atol=1e-4)
+    np.testing.assert_allclose(whole(source, "valid")["image"] * 255.0, images[:3], atol=1e-4)
+
+
+def test_without_validation_files_each_tenth_record_is_held_out(tmp_path):
+    labels = np.arange(25)
+    tfrecord.write(tmp_path / "own.tfrecord", pictures(25), labels)
+    source = load(config(tmp_path, n_classes=25))
+    np.testing.assert_array_equal(whole(source, "valid")["label"], [9, 19])
+    np.testing.assert_array_equal(whole(source, "train")["label"], np.delete(labels, [9, 19]))
+    tfrecord.write(tmp_path / "own.tfrecord", pictures(9))
+    with pytest.raises(UserError, match=r"9 records are too few to hold out each tenth .* set --valid_file"):
+        load(config(tmp_path))
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = tmp_path / "own.tfrecord"
+    tfrecord.write(path, pictures(20), np.arange(20) % 10)
+    for damaged in (path.read_bytes()[:-7], b"these bytes are no records at all", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            UserError, match=r"own\.tfrecord: (truncated|holds no records).*write it anew"
+        ) as caught:
+            load(config(path))
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        (
+            [{k: v for k, v in GOOD.items() if k != "height"}],
+            "record 0 has no feature height; each needs image_raw",
+        ),
+        ([GOOD, {k: v for k, v in GOOD.items() if k != "image_raw"}], "record 1 has no feature image_raw"),
+        ([GOOD, {k: v for k, v in GOOD.items() if k != "label"}], "record 1 has no label, others have"),
+        (
+            [GOOD, GOOD | {"height": 7}],
+            "record 1 holds 108 bytes of image, but states 7x6x3; store raw uint8",
+        ),
+        (
+            [GOOD, GOOD | {"height": 3, "width": 12}],
+            "image 1 is 3x12x3, the first one 6x6x3; bring all to one",
+        ),
+        ([GOOD | {"label": 10}] * 10, "label: values from 10 to 10, expected 0 to 9"),
+        ([GOOD | {"label": b"seven"}], "record 0 or a later one does not hold image_raw"),
+        ([b"\xff\xff\xff"], "record 0 or a later one does not hold image_raw"),
+    ],
+)
+def test_records_that_are_not_of_the_schema(tmp_path, records, message):
+    path = tmp_path / "own.tfrecord"
+    write_records(path, *(r if isinstance(r, bytes) else record(**r) for r in records))
+    with pytest.raises(UserError, match=message):
+        load(config(path))
+
+
+def test_files_that_do_not_belong_together_and_files_that_are_not_there(tmp_path):
+    tfrecord.write(tmp_path / "a.tfrecord", pictures(10), np.arange(10))
+    tfrecord.write(tmp_path / "valid.tfrecord", pictures(10, width=9), np.arange(10))
+    with pytest.raises(UserError, match=r"valid\.tfrecord: images of 9x9x3, but .*a\.tfrecord has 9x12x3"):
+        load(config(tmp_path))
+    tfrecord.write(tmp_path / "valid.tfrecord", pictures(10))
+    with pytest.raises(
+        UserError, match=r"valid\.tfrecord: features image, but .* has image, label; make them"
+    ):
+        load(config(tmp_path))
+    with pytest.raises(UserError, match=r"nowhere\.tfrecord: no such file; set --data_dir"):
+        load(config(tmp_path / "nowhere.tfrecord"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty: holds no training records; expected files named like"):
+        load(config(tmp_path / "empty"))
+    with pytest.raises(UserError, match="set --data_dir to a TFRecord file"):
+        load(DataConfig(dataset="tfrecord"))
