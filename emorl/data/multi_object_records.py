@@ -76,7 +76,7 @@ def records_source(
 
     parse = functools.partial(_parse, layout=layout, masks=config.masks, factors=config.factors)
     if config.masks:
-        for scene in valid.take(_PROBED).map(parse):
+        for scene in valid.take(_PROBED).map(parse).as_numpy_iterator():
             check_partition(scene["mask"][None], str(path))
 
     def finish(records: tf.data.Dataset, endless: bool) -> tf.data.Dataset:
