@@ -1,0 +1,104 @@
+"""The recurrences: a GRU cell in PyTorch's form, and the DualGRU made of two of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emorl import initialisers
+from protocols import UserError
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class GRUCell(keras.layers.Layer):
+    """One step of a gated recurrent unit whose reset gate acts after the recurrent product.
+
+    Gates are in the order reset, update, new. `kernel` [in, 3h], `recurrent_kernel` [h, 3h] and the two
+    biases `bias` and `recurrent_bias` [3h] are all drawn by one rule.
+
+    Args:
+        units: h, size of the state.
+        weights: "uniform" within 1 / sqrt(h), or "normal": N(0, 1).
+        init_seed: seed of the initial weights.
+        name: name of the layer; with the seed it decides the initial weights.
+        **kwargs: Keras' layer arguments.
+
+    Raises:
+        UserError: if `weights` is neither.
+    """
+
+    def __init__(self, units: int, weights: str = "uniform", init_seed: int = 0, name="gru", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if weights not in ("uniform", "normal"):
+            raise UserError(f"GRUCell: weights must be 'uniform' or 'normal', not {weights!r}.")
+        self.units, self.weight_rule, self.init_seed = units, weights, init_seed
+
+    def build(self, input_shape):
+        """Creates the weights for inputs [..., in]."""
+        h = self.units
+        self.kernel = self._weight("kernel", (input_shape[-1], 3 * h))
+        self.recurrent_kernel = self._weight("recurrent_kernel", (h, 3 * h))
+        self.bias = self._weight("bias", (3 * h,))
+        self.recurrent_bias = self._weight("recurrent_bias", (3 * h,))
+
+    def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+        """Steps `state` [..., h] with `inputs` [..., in]; returns the next state."""
+        x = tf.tensordot(inputs, self.kernel, 1) + self.bias  # [..., 3h]
+        s = tf.tensordot(state, self.recurrent_kernel, 1) + self.recurrent_bias  # [..., 3h]
+        x_reset, x_update, x_new = tf.split(x, 3, axis=-1)  # each [..., h]
+        s_reset, s_update, s_new = tf.split(s, 3, axis=-1)
+        reset = tf.sigmoid(x_reset + s_reset)
+        update = tf.sigmoid(x_update + s_update)
+        new = tf.tanh(x_new + reset * s_new)
+        return (1.0 - update) * new + update * state  # [..., h]
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor takes."""
+        own = {"units": self.units, "weights": self.weight_rule, "init_seed": self.init_seed}
+        return {**super().get_config(), **own}
+
+    def _weight(self, name, shape):
+        key = f"{self.name}/{name}"
+        if self.weight_rule == "normal":
+            rule = initialisers.standard_normal(self.init_seed, key)
+        else:
+            rule = initialisers.uniform(self.init_seed, key, self.units)
+        return self.add_weight(name=name, shape=shape, initializer=rule)
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class DualGRU(keras.layers.Layer):
+    """Two GRUs side by side: one for the posterior's mean, one for its variance (EMORL, section 3.2).
+
+    Args:
+        units: z, size of either state.
+        init_seed: seed of the initial weights, which are standard normal.
+        name: name of the layer.
+        **kwargs: Keras' layer arguments.
+    """
+
+    def __init__(self, units: int, init_seed: int = 0, name="dual_gru", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.units, self.init_seed = units, init_seed
+        self.mean_gru = GRUCell(units, "normal", init_seed, name="mean_gru")
+        self.variance_gru = GRUCell(units, "normal", init_seed, name="variance_gru")
+
+    def build(self, input_shape):
+        """Creates the weights for inputs [..., 2 in]."""
+        half = (*input_shape[:-1], input_shape[-1] // 2)
+        self.mean_gru.build(half)
+        self.variance_gru.build(half)
+
+    def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+        """Steps `state` [..., 2z] with `inputs` [..., 2 in]: first halves mean, second variance."""
+        mean_input, variance_input = tf.split(inputs, 2, axis=-1)
+        mean, variance = tf.split(state, 2, axis=-1)
+        return tf.concat(
+            [self.mean_gru(mean_input, mean), self.variance_gru(variance_input, variance)], -1
+        )  # [..., 2z]
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor takes."""
+        return {**super().get_config(), "units": self.units, "init_seed": self.init_seed}

@@ -1,0 +1,70 @@
+"""GECO: the reconstruction as a constraint, its Lagrange multiplier learnt (Rezende and Viola, 2018)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+MIN_BETA = 0.55
+
+
+class GECOState(NamedTuple):
+    """What GECO carries from step to step.
+
+    Attributes:
+        C_ema: float32 [], moving average of the target minus the negative log-likelihood.
+        beta: float32 [], at least 0.55; its softplus is the multiplier.
+    """
+
+    C_ema: tf.Tensor
+    beta: tf.Tensor
+
+
+class GECO(NamedTuple):
+    """The constants.
+
+    Attributes:
+        target: negative log-likelihood per image to reach.
+        warm_start: first step at which the constraint replaces the plain loss.
+        alpha: weight of the past in the moving average.
+        beta_stepsize: size of a step of beta.
+        step_size_acceleration: factor of that size while the target is beaten.
+    """
+
+    target: float
+    warm_start: int = 1000
+    alpha: float = 0.99
+    beta_stepsize: float = 1e-6
+    step_size_acceleration: float = 1.0
+
+    def active(self, step: tf.Tensor | int) -> tf.Tensor:
+        """Whether the constraint is in use: already at the step after which the average starts."""
+        return tf.cast(step, tf.int64) >= self.warm_start
+
+    def next_state(self, state: GECOState, nll: tf.Tensor, step: tf.Tensor | int) -> GECOState:
+        """The state after training step `step`, whose negative log-likelihood was `nll`.
+
+        Unchanged before the warm start; there the average starts, after it average and beta move.
+        """
+        step = tf.cast(step, tf.int64)
+        gap = self.target - nll  # []
+        C_ema = self.alpha * state.C_ema + (1.0 - self.alpha) * gap
+        acceleration = tf.where(C_ema > 0, tf.cast(self.step_size_acceleration, C_ema.dtype), 1.0)
+        beta = tf.maximum(MIN_BETA, state.beta - self.beta_stepsize * acceleration * C_ema)
+        started = tf.where(step == self.warm_start, gap, state.C_ema)
+        moving = step > self.warm_start
+        return GECOState(tf.where(moving, C_ema, started), tf.where(moving, beta, state.beta))
+
+
+def multiplier(beta: tf.Tensor) -> tf.Tensor:
+    """The weight of the negative log-likelihood in the loss; no gradient flows to beta."""
+    return tf.stop_gradient(tf.math.softplus(beta))
+
+
+def constraint(state: GECOState, nll: tf.Tensor) -> tf.Tensor:
+    """What takes the place of `nll` in the loss: the value is minus multiplier times C_ema.
+
+    Its gradient is that of multiplier times `nll`.
+    """
+    return multiplier(state.beta) * (nll - tf.stop_gradient(nll) - state.C_ema)

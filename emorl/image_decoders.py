@@ -1,0 +1,189 @@
+"""From slots to images: each slot is broadcast over a grid and decoded to colours and a mask."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from emorl import initialisers
+from emorl.positional_embedding import positional_embedding
+from protocols import UserError
+
+OUTPUTS = 4  # three colours and the mask's logit
+
+
+class Decoding(NamedTuple):
+    """What the slots of an image look like.
+
+    Attributes:
+        means: float32 [B, K, H, W, 3] in (0, 1), each slot's colours.
+        mask_log_probs: float32 [B, K, H, W, 1], log-probability that a pixel is the slot's; the
+            probabilities sum to 1 over slots.
+    """
+
+    means: tf.Tensor
+    mask_log_probs: tf.Tensor
+
+
+class ImageDecoder(keras.layers.Layer):
+    """Spatial broadcast decoder; what convolutions there are and on which grid is the subclasses'.
+
+    Args:
+        size: height and width of the images.
+        z_size: z, size of a slot.
+        init_seed: seed of the initial weights.
+        name: name of the layer.
+        **kwargs: Keras' layer arguments.
+    """
+
+    def __init__(self, size: int, z_size: int, init_seed: int = 0, name="decoder", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.size, self.z_size, self.init_seed = size, z_size, init_seed
+        self.position_projection = keras.layers.Dense(
+            z_size, name="position_projection", **self._rule("position_projection")
+        )
+        self.convolutions = self._make_convolutions()
+
+    @property
+    def grid_size(self) -> int:
+        """Height and width of the grid on which slots are broadcast."""
+        raise NotImplementedError
+
+    def build(self, input_shape=None):
+        """Creates the weights for slots [B, K, z]."""
+        self.position_projection.build((None, None, 4))
+        channels = self.z_size
+        for convolution in self.convolutions:
+            convolution.build((None, None, None, channels))
+            channels = convolution.filters
+
+    def call(self, slots: tf.Tensor) -> Decoding:
+        """Decodes slots [B, K, z]."""
+        n_slots, size = slots.shape[1], self.size
+        x = self.broadcast(tf.reshape(slots, [-1, self.z_size]))  # [B * K, g, g, z]
+        x = self.convolve(x)  # [B * K, H, W, 4]
+        x = tf.reshape(x, [-1, n_slots, size, size, OUTPUTS])  # [B, K, H, W, 4]
+        return Decoding(tf.sigmoid(x[..., :3]), tf.nn.log_softmax(x[..., 3:], axis=1))
+
+    def broadcast(self, slots: tf.Tensor) -> tf.Tensor:
+        """Lays slots [n, z] out on the grid and adds the position: [n, g, g, z]."""
+        position = tf.constant(positional_embedding(self.grid_size, self.grid_size), slots.dtype)  # [g, g, 4]
+        return slots[:, None, None, :] + self.position_projection(position)
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Runs the convolutions on [n, g, g, z]; returns [n, H, W, 4]."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor takes."""
+        own = {"size": self.size, "z_size": self.z_size, "init_seed": self.init_seed}
+        return {**super().get_config(), **own}
+
+    def _make_convolutions(self):
+        raise NotImplementedError
+
+    def _rule(self, name):
+        return initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}")
+
+    def _conv(self, i, filters, kernel, activation):
+        return keras.layers.Conv2D(
+            filters, kernel, activation=activation, name=f"conv_{i}", **self._rule(f"conv_{i}")
+        )
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class SmallDecoder(ImageDecoder):
+    """For Tetrominoes and Multi-dSprites: three 5x5 convolutions of 32 channels and a 3x3 one."""
+
+    @property
+    def grid_size(self) -> int:
+        """Each 5x5 convolution is padded by one, so that it takes two from the grid."""
+        return self.size + 6
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Runs the convolutions, each on a border of one pixel of zeros."""
+        for convolution in self.convolutions:
+            x = convolution(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]))
+        return x  # [n, H, W, 4]
+
+    def _make_convolutions(self):
+        return [*(self._conv(i, 32, 5, "relu") for i in range(3)), self._conv(3, OUTPUTS, 3, None)]
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class IodineDecoder(ImageDecoder):
+    """For CLEVR, from IODINE: five unpadded 3x3 convolutions with ELU between them."""
+
+    @property
+    def grid_size(self) -> int:
+        """Each convolution takes two from the grid."""
+        return self.size + 10
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Runs the convolutions."""
+        for convolution in self.convolutions:
+            x = convolution(x)
+        return x  # [n, H, W, 4]
+
+    def _make_convolutions(self):
+        return [*(self._conv(i, 64, 3, "elu") for i in range(4)), self._conv(4, OUTPUTS, 3, None)]
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class BigDecoder(ImageDecoder):
+    """For CLEVR, from Slot Attention: transposed convolutions from a 6x6 grid to 96x96 pixels.
+
+    Raises:
+        UserError: for any other size of image.
+    """
+
+    def __init__(self, size: int, z_size: int, init_seed: int = 0, name="decoder", **kwargs):
+        if size != 96:
+            raise UserError(
+                f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} take 'iodine' or 'small'."
+            )
+        super().__init__(size, z_size, init_seed, name, **kwargs)
+
+    @property
+    def grid_size(self) -> int:
+        """Four doublings short of 96."""
+        return 6
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Doubles the grid four times, then two convolutions of stride one."""
+        for convolution in self.convolutions:
+            size = x.shape[1] * convolution.strides[0]
+            x = crop_transposed(convolution(x), convolution.kernel_size[0], size)
+        return x  # [n, 96, 96, 4]
+
+    def _make_convolutions(self):
+        doubling = [self._transposed(i, 64, 5, 2, "relu") for i in range(4)]
+        return [*doubling, self._transposed(4, 64, 5, 1, "relu"), self._transposed(5, OUTPUTS, 3, 1, None)]
+
+    def _transposed(self, i, filters, kernel, stride, activation):
+        return keras.layers.Conv2DTranspose(
+            filters, kernel, stride, activation=activation, name=f"conv_{i}", **self._rule(f"conv_{i}")
+        )
+
+
+def crop_transposed(x: tf.Tensor, kernel: int, size: int) -> tf.Tensor:
+    """Crops what an unpadded transposed convolution gave, as PyTorch's `padding=kernel // 2` does.
+
+    Keras' padding 'same' starts one pixel earlier where the stride is two.
+    """
+    start = kernel // 2
+    return x[:, start : start + size, start : start + size]  # [n, size, size, c]
+
+
+def make_image_decoder(name: str, size: int, z_size: int, init_seed: int) -> ImageDecoder:
+    """The decoder of that name: 'small', 'iodine' or 'big'.
+
+    Raises:
+        UserError: for any other name, or a size that the decoder cannot render.
+    """
+    decoders = {"small": SmallDecoder, "iodine": IodineDecoder, "big": BigDecoder}
+    if name not in decoders:
+        raise UserError(f"image_decoder must be one of {', '.join(decoders)}, not {name!r}.")
+    return decoders[name](size, z_size, init_seed)

@@ -1,0 +1,84 @@
+"""From an image to one feature vector per pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emorl import initialisers
+from emorl.positional_embedding import positional_embedding
+from protocols import UserError
+
+CHANNELS = 64
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class ImageEncoder(keras.layers.Layer):
+    """Four 5x5 convolutions, the position of each pixel, and an MLP on each pixel.
+
+    Args:
+        size: height and width of the images.
+        weights: "xavier" as in EMORL, "torch" (PyTorch's defaults) as in its Slot Attention. The projection
+            of the position always starts by PyTorch's rule.
+        init_seed: seed of the initial weights.
+        name: name of the layer.
+        **kwargs: Keras' layer arguments.
+
+    Raises:
+        UserError: if `weights` is neither.
+    """
+
+    def __init__(self, size: int, weights: str = "xavier", init_seed: int = 0, name="encoder", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if weights not in ("xavier", "torch"):
+            raise UserError(f"ImageEncoder: weights must be 'xavier' or 'torch', not {weights!r}.")
+        self.size, self.weight_rule, self.init_seed = size, weights, init_seed
+        self.convolutions = [
+            keras.layers.Conv2D(
+                CHANNELS,
+                5,
+                padding="same",
+                activation="relu",
+                name=f"conv_{i}",
+                **self._rule(f"conv_{i}", 25 * (CHANNELS if i else 3)),
+            )
+            for i in range(4)
+        ]
+        position_rule = initialisers.torch_uniform(init_seed, f"{name}/position_projection", 4)
+        self.position_projection = keras.layers.Dense(CHANNELS, name="position_projection", **position_rule)
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")
+        self.dense_0 = keras.layers.Dense(CHANNELS, "relu", name="dense_0", **self._rule("dense_0", CHANNELS))
+        self.dense_1 = keras.layers.Dense(CHANNELS, name="dense_1", **self._rule("dense_1", CHANNELS))
+
+    def build(self, input_shape):
+        """Creates the weights for images [B, size, size, 3]."""
+        shape = tuple(input_shape)
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = (*shape[:-1], CHANNELS)
+        self.position_projection.build((None, None, 4))
+        for layer in (self.norm, self.dense_0, self.dense_1):
+            layer.build((None, None, CHANNELS))
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Encodes images [B, H, W, 3] in [-1, 1] to features [B, H * W, 64]."""
+        x = images
+        for convolution in self.convolutions:
+            x = convolution(x)  # [B, H, W, 64]
+        position = tf.constant(positional_embedding(self.size, self.size), x.dtype)  # [H, W, 4]
+        x = x + self.position_projection(position)  # [B, H, W, 64]
+        x = tf.reshape(x, [-1, self.size * self.size, CHANNELS])  # [B, H * W, 64]
+        return self.dense_1(self.dense_0(self.norm(x)))  # [B, H * W, 64]
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor takes."""
+        own = {"size": self.size, "weights": self.weight_rule, "init_seed": self.init_seed}
+        return {**super().get_config(), **own}
+
+    def _rule(self, name, fan_in):
+        key = f"{self.name}/{name}"
+        if self.weight_rule == "xavier":
+            return initialisers.xavier_normal(self.init_seed, key)
+        return initialisers.torch_uniform(self.init_seed, key, fan_in)

@@ -1,0 +1,83 @@
+"""Hierarchical priors: what the posteriors of the stochastic layers are held against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emorl import initialisers
+from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
+from emorl.slot_inference import Draw
+
+HIDDEN = 128
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class ConditionalPrior(keras.layers.Layer):
+    """p(z of one layer | z of its neighbour): each slot on its own, by an MLP.
+
+    Args:
+        z_size: z, size of a slot.
+        init_seed: seed of the initial weights.
+        name: name of the layer.
+        **kwargs: Keras' layer arguments.
+    """
+
+    def __init__(self, z_size: int, init_seed: int = 0, name="prior", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.z_size, self.init_seed = z_size, init_seed
+        self.hidden = self._dense("hidden", HIDDEN, "elu")
+        self.to_mean = self._dense("mean", z_size)
+        self.to_variance = self._dense("variance", z_size)
+
+    def build(self, input_shape=None):
+        """Creates the weights for slots [B, K, z]."""
+        self.hidden.build((None, None, self.z_size))
+        self.to_mean.build((None, None, HIDDEN))
+        self.to_variance.build((None, None, HIDDEN))
+
+    def call(self, slots: tf.Tensor) -> DiagonalGaussian:
+        """The prior given slots [B, K, z]."""
+        hidden = self.hidden(slots)  # [B, K, 128]
+        parameters = tf.concat([self.to_mean(hidden), self.to_variance(hidden)], -1)  # [B, K, 2z]
+        return DiagonalGaussian.of_parameters(parameters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor takes."""
+        return {**super().get_config(), "z_size": self.z_size, "init_seed": self.init_seed}
+
+    def _dense(self, name, units, activation=None):
+        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}")
+        return keras.layers.Dense(units, activation, name=name, **rule)
+
+
+def hierarchical_kl(
+    posteriors: tuple[DiagonalGaussian, ...], conditional: ConditionalPrior, draw: Draw, bottom_up: bool
+) -> tuple[tf.Tensor, DiagonalGaussian]:
+    """KL of all layers' posteriors to their priors, each conditional on a fresh sample of its neighbour.
+
+    Reversed (EMORL, section 3.2): the last layer's prior is N(0, 1), layer l's conditions on layer l + 1.
+    Bottom-up: the first layer's is N(0, 1), layer l's conditions on layer l - 1.
+
+    Args:
+        posteriors: of the L layers, at least one, first layer first; each [B, K, z].
+        conditional: the prior given a neighbour's sample.
+        draw: i -> standard normal [B, K, z]; used are L + 1 .. 2L - 1.
+        bottom_up: which of the two.
+
+    Returns:
+        KL [B], summed over layers, slots and dimensions, and the prior of the layer that came last: in the
+        reversed hierarchy p(z1 | z2).
+    """
+    n_layers = len(posteriors)
+    kl = 0.0
+    ordered = posteriors if bottom_up else posteriors[::-1]
+    for i, posterior in enumerate(ordered):
+        if i == 0:
+            prior = DiagonalGaussian.standard_like(posterior)
+        else:
+            prior = conditional(ordered[i - 1].sample(draw(n_layers + i)))  # [B, K, z]
+        kl += tf.reduce_sum(kl_divergence(posterior, prior), axis=1)  # [B]
+    return kl, prior

@@ -1,0 +1,167 @@
+"""The Slot Attention baseline (Locatello et al., NeurIPS 2020), as EfficientMORL's authors run it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from emorl import initialisers
+from emorl.attention import slot_attention
+from emorl.configuration import SlotAttentionConfig, check_images
+from emorl.diagonal_gaussian import DiagonalGaussian
+from emorl.dual_gru import GRUCell
+from emorl.image_decoders import Decoding, make_image_decoder
+from emorl.image_encoder import CHANNELS, ImageEncoder
+from emorl.inference_noise import SharedNoise
+from emorl.slot_inference import standard_posterior
+from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+
+ITERATIONS = 3
+HIDDEN = 128
+
+
+class SlotAttentionOutputs(NamedTuple):
+    """What Slot Attention finds.
+
+    Attributes:
+        slots: float32 [B, K, z].
+        decoding: what they look like.
+        attentions: of each iteration, float32 [B, K, H, W], softmax over slots + 1e-8.
+        squared_error: float32 [B], of the reconstruction, summed over pixels and channels.
+    """
+
+    slots: tf.Tensor
+    decoding: Decoding
+    attentions: tuple[tf.Tensor, ...]
+    squared_error: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="emorl")
+class SlotAttention(TrainableModel):
+    """Finds K slots in images, float32 [B, H, W, 3] in [0, 1], and reconstructs the images from them.
+
+    Slots start as samples: in training from the caller's seed, at inference the same for every image.
+
+    Args:
+        config: the options.
+        init_seed: seed of the initial weights.
+        inference_seed: seed of the samples at inference where the caller gives none.
+        **kwargs: Keras' model arguments.
+
+    Raises:
+        UserError: for an unknown decoder or a size that it cannot render.
+    """
+
+    def __init__(self, config: SlotAttentionConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
+        z = config.z_size
+        self.encoder = ImageEncoder(config.size, "torch", init_seed)
+        self.norm_slots = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_slots")
+        self.norm_mlp = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_mlp")
+        self.to_q = self._dense("to_q", z, z, use_bias=False)
+        self.to_k = self._dense("to_k", CHANNELS, z, use_bias=False)
+        self.to_v = self._dense("to_v", CHANNELS, z, use_bias=False)
+        self.gru = GRUCell(z, "uniform", init_seed, name="gru")
+        self.mlp = [self._dense("mlp_0", z, HIDDEN, "relu"), self._dense("mlp_1", HIDDEN, z)]
+        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed)
+
+    def build(self, input_shape=None):
+        """Creates all weights; their shapes follow from the options."""
+        del input_shape
+        size, z = self.config.size, self.config.z_size
+        self.initial_slots = self.add_weight(
+            name="initial_slots", shape=(1, 2 * z), initializer=standard_posterior
+        )
+        self.encoder.build((None, size, size, 3))
+        slots = (None, self.config.K, z)
+        for layer in (self.norm_slots, self.norm_mlp, self.to_q, self.gru, self.mlp[0], self.decoder):
+            layer.build(slots)
+        self.mlp[1].build((None, self.config.K, HIDDEN))
+        self.to_k.build((None, size * size, CHANNELS))
+        self.to_v.build((None, size * size, CHANNELS))
+
+    def call(
+        self, images: tf.Tensor, training: bool = False, seed: Seed | tf.Tensor | int | None = None
+    ) -> SlotAttentionOutputs:
+        """Finds slots and decodes them.
+
+        Args:
+            images: float32 [B, H, W, 3] in [0, 1].
+            training: whether noise differs between images.
+            seed: of the noise; training needs one.
+
+        Returns:
+            Slots, what they look like, attention and the reconstruction's error.
+
+        Raises:
+            UserError: for images of another shape or kind, and for training without a seed.
+        """
+        check_images(images, self.config.size)
+        if training and seed is None:
+            raise UserError("SlotAttention samples its initial slots: training=True needs a seed.")
+        noise = Seed.of(seed) if training else SharedNoise.of(self.inference_seed if seed is None else seed)
+        batch = images.shape[0] or tf.shape(images)[0]
+        draw = noise.fold(0).normal([batch, self.config.K, self.config.z_size])  # [B, K, z]
+        draw = tf.cast(draw, images.dtype)
+        slots = DiagonalGaussian.of_parameters(tf.convert_to_tensor(self.initial_slots)).sample(draw)
+        features = self.encoder(2.0 * images - 1.0)  # [B, H * W, 64]
+        keys, values = self.to_k(features), self.to_v(features)  # [B, H * W, z]
+        attentions = []
+        for _ in range(ITERATIONS):
+            queries = self.to_q(self.norm_slots(slots)) * self.config.z_size**-0.5  # [B, K, z]
+            updates, attention = slot_attention(queries, keys, values)  # [B, K, z], [B, H * W, K]
+            slots = self.gru(updates, slots)  # [B, K, z]
+            slots = slots + self.mlp[1](self.mlp[0](self.norm_mlp(slots)))
+            attentions.append(self._image(attention))
+        decoding = self.decoder(slots)
+        reconstruction = tf.reduce_sum(
+            decoding.means * tf.exp(decoding.mask_log_probs), axis=1
+        )  # [B, H, W, 3]
+        squared_error = tf.reduce_sum(tf.square(images - reconstruction), axis=[1, 2, 3])  # [B]
+        return SlotAttentionOutputs(slots, decoding, tuple(attentions), squared_error)
+
+    def decode(self, slots: tf.Tensor) -> Decoding:
+        """Decodes slots [B, K, z]."""
+        return self.decoder(slots)
+
+    def inputs_of(self, batch: Batch | tf.Tensor) -> tf.Tensor:
+        """Returns the images of a batch."""
+        return batch["image"] if isinstance(batch, dict) else batch
+
+    def batch_of(self, inputs: tf.Tensor, labels: tf.Tensor | None) -> Batch:
+        """Makes a batch of images; labels are not read."""
+        del labels
+        return {"image": inputs}
+
+    def losses(
+        self, batch: Batch, outputs: SlotAttentionOutputs, batch_sum: BatchSum = one_replica
+    ) -> tuple[tf.Tensor, Metrics]:
+        """The mean over images of the squared error's sum, which is also the one metric, `loss`."""
+        del batch
+        error = outputs.squared_error
+        sums = batch_sum(tf.stack([tf.reduce_sum(error), tf.cast(tf.shape(error)[0], error.dtype)]))  # [2]
+        loss = sums[0] / sums[1]
+        return loss, {"loss": loss}
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor takes."""
+        own = {"init_seed": self.init_seed, "inference_seed": self.inference_seed}
+        return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> SlotAttention:
+        """Builds the model that `get_config` describes."""
+        config = dict(config)
+        return cls(SlotAttentionConfig(**config.pop("options")), **config)
+
+    def _image(self, attention):
+        image = tf.reshape(attention, [-1, self.config.size, self.config.size, self.config.K])
+        return tf.transpose(image, [0, 3, 1, 2])  # [B, K, H, W]
+
+    def _dense(self, name, fan_in, units, activation=None, use_bias=True):
+        rule = initialisers.torch_uniform(self.init_seed, f"slot_attention/{name}", fan_in)
+        return keras.layers.Dense(units, activation, use_bias=use_bias, name=name, **rule)
