@@ -1,7 +1,7 @@
 """Trains SCAE or the constellation autoencoder.
 
 One process:        python -m scripts.train --flagfile=configs/mnist.flags --data_dir=DIR
-Several replicas:   ... --strategy=mirrored --replicas=2    (GPUs, or logical CPU devices where there are none)
+Several replicas:   ... --strategy=mirrored --replicas=2   (GPUs, or logical CPU devices where there are none)
 The same command again goes on from the last snapshot; --overwrite starts anew.
 """
 
@@ -40,8 +40,9 @@ def main(_) -> None:
     with replicas.scope():
         model = scae_flags.make_model()
 
-    every_flag = training_flags.as_text("scripts.training_flags", "scripts.scae_flags", __name__)
-    prepare_run_folder(folder, every_flag, scae_flags.architecture_flags(), config.overwrite)
+    prepare_run_folder(
+        folder, training_flags.as_text(), scae_flags.architecture_flags(), overwrite=config.overwrite
+    )
     train(
         model,
         data,

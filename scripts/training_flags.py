@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +56,16 @@ def run_folder() -> Path:
     return folder_of_run(FLAGS.logdir, FLAGS.name)
 
 
-def as_text(*modules: str) -> dict[str, str]:
-    """Returns every flag of these modules by name, as text that the command line accepts.
+def as_text() -> dict[str, str]:
+    """Returns every flag of the scripts by name, as text that the command line accepts.
 
-    Flags without a value are left out.
+    Flags without a value are left out, and so are those that libraries define.
     """
-    by_module = FLAGS.flags_by_module_dict()
+    ours = [module for module in FLAGS.flags_by_module_dict() if module.startswith("scripts.")]
+    ours.append(sys.argv[0])  # how absl calls the module that runs
     return {
-        flag.name: flag.serialize().removeprefix(f"--{flag.name}=")
-        if not flag.boolean
-        else str(flag.value).lower()
-        for module in modules
-        for flag in by_module[module]
+        flag.name: str(flag.value).lower() if flag.boolean else flag.serialize().split("=", 1)[1]
+        for module in ours
+        for flag in FLAGS.flags_by_module_dict().get(module, [])
         if flag.value is not None
     }
