@@ -232,7 +232,7 @@ def _assert_within(key, got, want, atol):
     assert got.shape == want.shape, f"{key}: shape {got.shape}, expected {want.shape}"
     bad = ~np.isfinite(want)
     np.testing.assert_array_equal(got[bad], want[bad], err_msg=key)
-    excess = np.where(bad, 0.0, np.abs(got - want) - atol)
+    excess = np.where(bad, 0.0, np.abs(got - np.where(bad, 0.0, want)) - atol)
     at = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), excess.shape)
     allowed = np.broadcast_to(atol, want.shape)[at]
     assert excess[at] <= 0.0, (
