@@ -141,10 +141,7 @@ def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
             n += len(batch["height"])
             yield batch
     except tf.errors.DataLossError as error:
-        raise UserError(
-            f"{path}: truncated, damaged or no TFRecord file after {n} records or later; write it anew "
-            f"({error.message.splitlines()[0]})"
-        ) from error
+        raise UserError(f"{path}: truncated, damaged, or no TFRecord file; write it anew") from error
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:  # TensorFlow quotes the bytes
         raise UserError(
             f"{path}: record {n} or a later one does not hold image_raw (bytes), height, width, depth, "
