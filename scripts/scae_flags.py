@@ -25,6 +25,7 @@ def define() -> None:
     flags.DEFINE_integer("batch_size", 32, "Global batch size, over all replicas.")
     flags.DEFINE_integer("canvas_size", 28, "Side of the image; smaller images are shifted in it.")
     flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
+    flags.DEFINE_integer("n_classes", None, "Number of labels; by default 10, as in MNIST.", lower_bound=1)
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
 
     # Optimisation
@@ -100,10 +101,10 @@ def architecture_flags() -> set[str]:
     return {
         *("model", "canvas_size", "n_channels", "template_size", "n_part_caps", "n_part_caps_dims"),
         *("n_part_special_features", "cnn_strides", "colorize_templates", "use_alpha_channel"),
-        *("n_obj_caps", "n_obj_caps_params"),
+        *("n_obj_caps", "n_obj_caps_params", "n_classes"),
     }
 
 
 def _fields_from_flags(config_class):
     names = [field.name for field in dataclasses.fields(config_class) if field.name in FLAGS]
-    return {name: FLAGS[name].value for name in names}
+    return {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
