@@ -19,7 +19,7 @@ def normalized_sobel_edges(
         [B, H, W, C] or [B, H, W, 2 C] in [0, 1].
     """
     H, W, C = images.shape[1:]
-    edges = tf.image.sobel_edges(images)  # [B, H, W, C, 2]
+    edges = tf.image.sobel_edges(tf.convert_to_tensor(images))  # [B, H, W, C, 2]
     edges = tf.reduce_sum(edges, -1) if same_number_of_channels else tf.reshape(edges, [-1, H, W, 2 * C])
     if subtract_median:
         in_order = tf.sort(tf.reshape(edges, [-1, H * W, edges.shape[-1]]), axis=1)  # [B, H * W, C or 2 C]

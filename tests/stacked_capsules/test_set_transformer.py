@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from protocols import Seed, UserError
+from stacked_capsules.attention import MultiHeadAttention, attend
+from stacked_capsules.set_transformer import SelfAttention, SetTransformer, dropout
+
+B, N, D = 2, 6, 4
+POINTS = tf.random.stateless_normal([B, N, D], [1, 2])
+PRESENCE = tf.constant([[1.0, 0.0, 1.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
+ORDER = [3, 0, 5, 4, 1, 2]
+
+
+@pytest.mark.parametrize("n_inducing_points", [0, 3])
+@pytest.mark.parametrize("presence_mask", ["as_run", "log"])
+def test_the_order_of_points_does_not_matter(n_inducing_points, presence_mask):
+    options = {"n_inducing_points": n_inducing_points, "presence_mask": presence_mask, "layer_norm": True}
+    block = SelfAttention(2, **options)
+    moved = block(tf.gather(POINTS, ORDER, axis=1), tf.gather(PRESENCE, ORDER, axis=1))
+    np.testing.assert_allclose(moved, tf.gather(block(POINTS, PRESENCE), ORDER, axis=1), atol=2e-6)
+
+    encoder = SetTransformer(2, 2, 8, 12, 5, **options)
+    moved = encoder(tf.gather(POINTS, ORDER, axis=1), tf.gather(PRESENCE, ORDER, axis=1))
+    assert moved.shape == (B, 5, 12)
+    np.testing.assert_allclose(moved, encoder(POINTS, PRESENCE), atol=2e-6)
+
+
+@pytest.mark.parametrize("presence_mask", ["as_run", "log"])
+def test_absent_points_do_not_matter(presence_mask):
+    encoder = SetTransformer(2, 2, 8, 12, 5, presence_mask=presence_mask)
+    elsewhere = tf.where(PRESENCE[..., tf.newaxis] > 0.0, POINTS, 100.0 * POINTS)
+    np.testing.assert_allclose(encoder(elsewhere, PRESENCE), encoder(POINTS, PRESENCE), atol=1e-6)
+
+
+def test_soft_presences():
+    q, k, v = (tf.random.stateless_normal([B, n, D], [n, 0]) for n in (3, 4, 4))
+    presence = tf.constant([[0.2, 0.9, 0.3, 0.8]] * B)
+    # as the reference runs: the most present key alone
+    read = attend(q, k, v, presence)
+    np.testing.assert_allclose(read, np.broadcast_to(v[:, 1:2], [B, 3, D]), rtol=1e-6)
+    # by the logarithm: half a point twice is a whole point
+    whole = attend(q, k, v, tf.ones([B, 4]), "log")
+    halves = attend(q, *(tf.concat([x, x], 1) for x in (k, v)), 0.5 * tf.ones([B, 8]), "log")
+    np.testing.assert_allclose(halves, whole, atol=1e-6)
+    np.testing.assert_allclose(whole, attend(q, k, v), atol=1e-6)
+
+
+def test_heads_read_apart():
+    layer = MultiHeadAttention(2)
+    y = layer(POINTS, POINTS, POINTS)
+    q, k, v = (tf.split(dense(POINTS), 2, -1) for dense in (layer.query, layer.key, layer.value))
+    oracle = layer.combine(tf.concat([attend(*head) for head in zip(q, k, v, strict=True)], -1))
+    np.testing.assert_allclose(y, oracle, atol=1e-6)
+
+
+def test_dropout_repeats_for_a_seed_keeps_the_mean_and_needs_training():
+    x = tf.ones([50, 40])
+    dropped = dropout(x, 0.25, Seed.of(0)).numpy()
+    assert set(np.unique(dropped)) == {0.0, np.float32(4.0 / 3.0)}
+    assert abs(dropped.mean() - 1.0) < 0.05
+
+    encoder = SetTransformer(2, 2, 8, 12, 5, dropout_rate=0.5)
+    still = encoder(POINTS)
+    np.testing.assert_array_equal(encoder(POINTS, seed=1), still)
+    np.testing.assert_array_equal(encoder(POINTS, training=True), still)
+    noisy = encoder(POINTS, training=True, seed=1)
+    assert np.abs(noisy - still).max() > 1e-3
+    np.testing.assert_array_equal(encoder(POINTS, training=True, seed=1), noisy)
+    assert np.abs(encoder(POINTS, training=True, seed=2) - noisy).max() > 1e-3
+
+
+def test_wrong_options_are_named():
+    with pytest.raises(UserError, match="presence_mask: 'hard' is not known, use as_run or log"):
+        SetTransformer(presence_mask="hard")
+    with pytest.raises(UserError, match=r"dropout_rate: 1.0 is not in \[0, 1\)"):
+        SetTransformer(dropout_rate=1.0)
