@@ -25,3 +25,8 @@ def batch_totals(per_example: dict[str, tf.Tensor], batch_sum: BatchSum) -> dict
     local = tf.concat([tf.reshape(tf.reduce_sum(v, 0), [-1]) for v in per_example.values()], 0)  # [all]
     parts = tf.split(batch_sum(local), [math.prod(shape) for shape in shapes.values()])
     return {name: tf.reshape(part, shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+
+def weighted_sum(metrics: dict[str, tf.Tensor], weights: dict[str, float]) -> tf.Tensor:
+    """Sums those scalars that have a weight other than zero; a scalar may be missing then only."""
+    return tf.add_n([weight * metrics[name] for name, weight in weights.items() if weight != 0.0])

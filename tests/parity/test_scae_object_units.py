@@ -12,6 +12,7 @@ from stacked_capsules.sparsity import between_examples, scaled_entropy, within_e
 from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteLikelihood
 from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise
+from tests.parity.tf1_variable_names import capsule_variables
 
 UNITS = [
     (path, unit)
@@ -20,14 +21,6 @@ UNITS = [
         re.split("/(?:in|out|dgrad|vgrad)/", k)[0] for k in golden_arrays.load(path).arrays
     )
 ]
-#: Our variables by the original's names within a unit.
-CAPSULE_VARIABLES = {
-    "add/b": "object_viewer_bias",
-    "add_1/b": "caps_presence_bias",
-    "add_2/b": "vote_presence_bias",
-    "add_3/b": "scale_bias",
-    "cpr_static": "static_relations",
-}
 
 
 def units(prefix):
@@ -154,14 +147,7 @@ def test_capsule_layer(path, unit):
     options.pop("n_caps_dims", None)
     layer = CapsuleLayer(**options)
     layer.build(case.inputs["features"].shape)
-    variables = {f"capsule_layer/{name}": getattr(layer, ours) for name, ours in CAPSULE_VARIABLES.items()}
-    for name, mlp in (("batch_mlp", layer.params_mlp), ("batch_mlp_1", layer.votes_mlp)):
-        for i, dense in enumerate(mlp.dense):
-            prefix = f"capsule_layer/{name}/batch_linear{f'_{i}' if i else ''}"
-            variables[f"{prefix}/weights"] = dense.kernel
-            if dense.bias is not None:
-                variables[f"{prefix}/add/b"] = dense.bias
-    case.assign(variables)
+    case.assign({name: weight.variable for name, weight in capsule_variables(layer).items()})
 
     def outputs(features, pt=None, pp=None):
         seed = None if u is None else ConstantNoise(u)

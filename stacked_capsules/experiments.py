@@ -1,0 +1,264 @@
+"""The models of the paper's experiments; options have the original's names and defaults where it has them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from protocols import UserError
+from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
+from stacked_capsules.constellation_capsule import ConstellationCapsule
+from stacked_capsules.constellation_decoder import ConstellationDecoder
+from stacked_capsules.image_autoencoder import ImageAutoencoder
+from stacked_capsules.image_capsule import ImageCapsule
+from stacked_capsules.object_capsules import CapsuleLayer
+from stacked_capsules.part_capsules import PartCapsuleEncoder
+from stacked_capsules.set_transformer import SetTransformer
+from stacked_capsules.template_decoder import TemplateDecoder
+from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteLikelihood
+
+
+@dataclass(frozen=True)
+class SCAEConfig:
+    """An image model; see `ImageAutoencoder` and its parts for what the fields mean.
+
+    Attributes:
+        canvas_size: Side of the images.
+        n_channels: Channels of the images.
+        cnn_strides: Strides of the four convolutions of the part encoder.
+        encoder_type: How the CNN's embedding becomes part capsules.
+        seed: Seed of the initial weights.
+    """
+
+    canvas_size: int = 28
+    n_channels: int = 1
+    n_classes: int = 10
+    # Parts
+    template_size: int = 11
+    n_part_caps: int = 16
+    n_part_caps_dims: int = 6
+    n_part_special_features: int = 16
+    colorize_templates: bool = False
+    use_alpha_channel: bool = False
+    learn_output_scale: bool = False
+    template_nonlin: str = "relu1"
+    color_nonlin: str = "relu1"
+    cnn_strides: Sequence[int] = (2, 2, 1, 1)
+    encoder_type: str = "conv_att"
+    prep: str = "none"
+    # Objects
+    n_obj_caps: int = 10
+    n_obj_caps_params: int = 32
+    caps_dropout_rate: float = 0.0
+    presence_mask: str = "as_run"
+    vote_type: str = "enc"
+    pres_type: str = "enc"
+    stop_grad_caps_inpt: bool = True
+    stop_grad_caps_target: bool = True
+    feed_templates: bool = True
+    # Loss weights
+    dynamic_l2_weight: float = 10.0
+    caps_ll_weight: float = 1.0
+    prior_sparsity_loss_type: str = "l2"
+    prior_within_example_sparsity_weight: float = 1.0
+    prior_between_example_sparsity_weight: float = 1.0
+    prior_within_example_constant: float = 0.0
+    posterior_sparsity_loss_type: str = "entropy"
+    posterior_within_example_sparsity_weight: float = 10.0
+    posterior_between_example_sparsity_weight: float = 10.0
+    primary_caps_sparsity_weight: float = 0.0
+    weight_decay: float = 0.0
+    # Noise and initial weights
+    eval_noise: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ConstellationConfig:
+    """A constellation model; see `ConstellationAutoencoder` and its parts for what the fields mean.
+
+    Attributes:
+        n_caps: Number of capsules; the original fixes it, and `n_votes` and `n_caps_params`.
+        decoder: "capsule", or "plain" for the baseline without geometry.
+        seed: Seed of the initial weights.
+    """
+
+    # Capsules
+    n_caps: int = 3
+    n_votes: int = 4
+    n_caps_params: int = 32
+    decoder: str = "capsule"
+    presence_mask: str = "as_run"
+    # Loss weights
+    dynamic_l2_weight: float = 10.0
+    sparsity_weight: float = 10.0
+    mixing_kl_weight: float = 0.0
+    prior_within_example_sparsity_weight: float = 1.0
+    prior_between_example_sparsity_weight: float = 1.0
+    prior_within_example_constant: float = 0.0
+    posterior_within_example_sparsity_weight: float = 10.0
+    posterior_between_example_sparsity_weight: float = 10.0
+    capsule_presence: str = "binary"
+    # Noise and initial weights
+    eval_noise: bool = False
+    seed: int = 0
+
+
+def make_scae(config: SCAEConfig) -> ImageAutoencoder:
+    """Builds the stacked capsule autoencoder of images (SCAE, section 3.2); a pure function of the config.
+
+    Raises:
+        UserError: An option is unknown, or sizes do not fit.
+    """
+    _check_sizes(
+        config, "canvas_size n_channels n_classes template_size n_part_caps n_obj_caps n_obj_caps_params"
+    )
+    with _seeded_initialisers(config.seed):
+        model = ImageAutoencoder(
+            part_encoder=PartCapsuleEncoder(
+                n_caps=config.n_part_caps,
+                n_caps_dims=config.n_part_caps_dims,
+                n_features=config.n_part_special_features,
+                encoder_type=config.encoder_type,
+                strides=[int(stride) for stride in config.cnn_strides],
+                eval_noise=config.eval_noise,
+                name="part_encoder",
+            ),
+            part_decoder=TemplateDecoder(
+                output_size=(config.canvas_size, config.canvas_size),
+                template_size=(config.template_size, config.template_size),
+                n_templates=config.n_part_caps,
+                n_channels=config.n_channels,
+                n_features=config.n_part_special_features,
+                learn_output_scale=config.learn_output_scale,
+                colorize_templates=config.colorize_templates,
+                use_alpha_channel=config.use_alpha_channel,
+                template_nonlin=config.template_nonlin,
+                color_nonlin=config.color_nonlin,
+                template_seed=config.seed,
+                name="part_decoder",
+            ),
+            object_encoder=SetTransformer(
+                n_layers=3,
+                n_heads=1,
+                n_dims=16,
+                n_output_dims=256,
+                n_outputs=config.n_obj_caps,
+                layer_norm=True,
+                presence_mask=config.presence_mask,
+                name="object_encoder",
+            ),
+            object_decoder=ImageCapsule(
+                CapsuleLayer(
+                    n_caps=config.n_obj_caps,
+                    n_votes=config.n_part_caps,
+                    n_caps_params=config.n_obj_caps_params,
+                    learn_vote_scale=True,
+                    noise_type="uniform",
+                    noise_scale=4.0,
+                    similarity_transform=False,
+                    caps_dropout_rate=config.caps_dropout_rate,
+                    eval_noise=config.eval_noise,
+                    name="capsules",
+                ),
+                VoteLikelihood(name="likelihood"),
+                name="object_decoder",
+            ),
+            n_classes=config.n_classes,
+            dynamic_l2_weight=config.dynamic_l2_weight,
+            caps_ll_weight=config.caps_ll_weight,
+            vote_type=config.vote_type,
+            pres_type=config.pres_type,
+            stop_grad_caps_inpt=config.stop_grad_caps_inpt,
+            stop_grad_caps_target=config.stop_grad_caps_target,
+            prior_sparsity_loss_type=config.prior_sparsity_loss_type,
+            prior_within_example_sparsity_weight=config.prior_within_example_sparsity_weight,
+            prior_between_example_sparsity_weight=config.prior_between_example_sparsity_weight,
+            prior_within_example_constant=config.prior_within_example_constant,
+            posterior_sparsity_loss_type=config.posterior_sparsity_loss_type,
+            posterior_within_example_sparsity_weight=config.posterior_within_example_sparsity_weight,
+            posterior_between_example_sparsity_weight=config.posterior_between_example_sparsity_weight,
+            primary_caps_sparsity_weight=config.primary_caps_sparsity_weight,
+            weight_decay=config.weight_decay,
+            feed_templates=config.feed_templates,
+            prep=config.prep,
+        )
+        model.build()
+    return model
+
+
+def make_constellation(config: ConstellationConfig) -> ConstellationAutoencoder:
+    """Builds the constellation autoencoder (SCAE, section 3.1); a pure function of the config.
+
+    Raises:
+        UserError: An option is unknown.
+    """
+    _check_sizes(config, "n_caps n_votes n_caps_params")
+    with _seeded_initialisers(config.seed):
+        model = ConstellationAutoencoder(
+            encoder=SetTransformer(
+                n_layers=4,
+                n_heads=4,
+                n_dims=128,
+                n_output_dims=32,
+                n_outputs=config.n_caps,
+                layer_norm=True,
+                presence_mask=config.presence_mask,
+                name="encoder",
+            ),
+            decoder=_constellation_decoder(config),
+            n_classes=2,
+            dynamic_l2_weight=config.dynamic_l2_weight,
+            mixing_kl_weight=config.mixing_kl_weight,
+            sparsity_weight=config.sparsity_weight,
+            prior_sparsity_loss_type="l2",
+            prior_within_example_sparsity_weight=config.prior_within_example_sparsity_weight,
+            prior_between_example_sparsity_weight=config.prior_between_example_sparsity_weight,
+            prior_within_example_constant=config.prior_within_example_constant,
+            posterior_sparsity_loss_type="entropy",
+            posterior_within_example_sparsity_weight=config.posterior_within_example_sparsity_weight,
+            posterior_between_example_sparsity_weight=config.posterior_between_example_sparsity_weight,
+            capsule_presence=config.capsule_presence,
+        )
+        model.build()
+    return model
+
+
+def _constellation_decoder(config):
+    if config.decoder == "plain":
+        return ConstellationDecoder(
+            config.n_caps, config.n_votes, eval_noise=config.eval_noise, name="decoder"
+        )
+    if config.decoder != "capsule":
+        raise UserError(f"decoder: {config.decoder!r} is not known, use capsule or plain")
+    capsules = CapsuleLayer(
+        n_caps=config.n_caps,
+        n_votes=config.n_votes,
+        n_caps_params=config.n_caps_params,
+        learn_vote_scale=True,
+        noise_type="uniform",
+        noise_scale=4.0,
+        eval_noise=config.eval_noise,
+        name="capsules",
+    )
+    likelihood = OrderInvariantVoteLikelihood(config.n_votes, name="likelihood")
+    return ConstellationCapsule(capsules, likelihood, name="decoder")
+
+
+def _check_sizes(config, names):
+    for name in names.split():
+        if getattr(config, name) < 1:
+            raise UserError(f"{name}: {getattr(config, name)}, but it must be at least 1")
+
+
+@contextmanager
+def _seeded_initialisers(seed: int) -> Iterator[None]:
+    """Seeds the initialisers made within: Keras takes their seeds from Python's generator; restored after."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

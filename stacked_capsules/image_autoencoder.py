@@ -1,0 +1,330 @@
+"""The stacked capsule autoencoder: parts explain images, objects explain parts (SCAE, sections 2.2, 2.3)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from stacked_capsules.batch_statistics import batch_totals, weighted_sum
+from stacked_capsules.classification_probe import ClassificationProbe, probe_scores
+from stacked_capsules.image_capsule import ImageCapsule
+from stacked_capsules.image_outputs import ImageAutoencoderOutputs, Prediction, Reconstruction
+from stacked_capsules.part_capsules import PartCapsuleEncoder
+from stacked_capsules.serialization import arguments_of, rebuilt_arguments
+from stacked_capsules.set_transformer import SetTransformer
+from stacked_capsules.sobel import normalized_sobel_edges
+from stacked_capsules.sparsity import between_examples, check_sparsity_type, within_example
+from stacked_capsules.template_decoder import TemplateDecoder
+
+
+@keras.saving.register_keras_serializable(package="stacked_capsules")
+class ImageAutoencoder(TrainableModel):
+    """Infers parts from an image and objects from parts; parts make the image, objects the parts.
+
+    Args:
+        part_encoder: Images to parts.
+        part_decoder: Parts to images.
+        object_encoder: The set of parts to an encoding of each object.
+        object_decoder: Encodings to votes for the parts.
+        n_classes: Number of classes, of the probes and as the l2 sparsity losses assume.
+        dynamic_l2_weight: Weight of the predicted part-to-object relations' norm.
+        caps_ll_weight: Weight of the parts' log-likelihood under the votes.
+        vote_type: Poses that make the reconstruction: "enc" (as seen), "soft" (posterior mean of the votes)
+            or "hard" (the winning votes).
+        pres_type: Presences that make it: "enc", "soft" or "hard", likewise.
+        stop_grad_caps_inpt: No gradient from the object encoder to poses, presences and templates; special
+            features always pass it on, as published.
+        stop_grad_caps_target: No gradient from the parts' likelihood to poses and presences.
+        prior_sparsity_loss_type: "entropy", "kl" or "l2", of prior presences.
+        prior_within_example_sparsity_weight: Weight of few objects in each example.
+        prior_between_example_sparsity_weight: Weight of examples spread over the objects.
+        prior_within_example_constant: Number of active capsules that l2 aims at; 0: O / n_classes.
+        posterior_sparsity_loss_type: The same, of the share of parts that each object explains.
+        posterior_within_example_sparsity_weight: Weight, see above.
+        posterior_between_example_sparsity_weight: Weight, see above.
+        primary_caps_sparsity_weight: Weight of the summed presences of parts.
+        weight_decay: Weight of half the squared norm of all kernels.
+        feed_templates: Show the parts' templates to the object encoder.
+        prep: What is reconstructed: "none" (the image) or "sobel" (its normalised edges).
+    """
+
+    def __init__(
+        self,
+        part_encoder: PartCapsuleEncoder,
+        part_decoder: TemplateDecoder,
+        object_encoder: SetTransformer,
+        object_decoder: ImageCapsule,
+        n_classes: int = 10,
+        dynamic_l2_weight: float = 0.0,
+        caps_ll_weight: float = 0.0,
+        vote_type: str = "soft",
+        pres_type: str = "enc",
+        stop_grad_caps_inpt: bool = False,
+        stop_grad_caps_target: bool = False,
+        prior_sparsity_loss_type: str = "kl",
+        prior_within_example_sparsity_weight: float = 0.0,
+        prior_between_example_sparsity_weight: float = 0.0,
+        prior_within_example_constant: float = 0.0,
+        posterior_sparsity_loss_type: str = "kl",
+        posterior_within_example_sparsity_weight: float = 0.0,
+        posterior_between_example_sparsity_weight: float = 0.0,
+        primary_caps_sparsity_weight: float = 0.0,
+        weight_decay: float = 0.0,
+        feed_templates: bool = True,
+        prep: str = "none",
+        name: str = "image_autoencoder",
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        for option, value, known in (
+            ("vote_type", vote_type, ("enc", "soft", "hard")),
+            ("pres_type", pres_type, ("enc", "soft", "hard")),
+            ("prep", prep, ("none", "sobel")),
+        ):
+            if value not in known:
+                raise UserError(f"{option}: {value!r} is not known, use one of {', '.join(known)}")
+        self.part_encoder = part_encoder
+        self.part_decoder = part_decoder
+        self.object_encoder = object_encoder
+        self.object_decoder = object_decoder
+        self.n_classes = n_classes
+        self.dynamic_l2_weight = dynamic_l2_weight
+        self.caps_ll_weight = caps_ll_weight
+        self.vote_type = vote_type
+        self.pres_type = pres_type
+        self.stop_grad_caps_inpt = stop_grad_caps_inpt
+        self.stop_grad_caps_target = stop_grad_caps_target
+        self.prior_sparsity_loss_type = check_sparsity_type(prior_sparsity_loss_type)
+        self.prior_within_example_sparsity_weight = prior_within_example_sparsity_weight
+        self.prior_between_example_sparsity_weight = prior_between_example_sparsity_weight
+        self.prior_within_example_constant = prior_within_example_constant
+        self.posterior_sparsity_loss_type = check_sparsity_type(posterior_sparsity_loss_type)
+        self.posterior_within_example_sparsity_weight = posterior_within_example_sparsity_weight
+        self.posterior_between_example_sparsity_weight = posterior_between_example_sparsity_weight
+        self.primary_caps_sparsity_weight = primary_caps_sparsity_weight
+        self.weight_decay = weight_decay
+        self.feed_templates = feed_templates
+        self.prep = prep
+        self.prior_probe = ClassificationProbe(n_classes, name="prior_probe")
+        self.posterior_probe = ClassificationProbe(n_classes, name="posterior_probe")
+
+    def build(self, input_shape=None):
+        """Creates every weight; the size of images is the decoder's."""
+        del input_shape
+        images = (None, *self.image_shape)
+        n_parts = self.part_encoder.n_caps
+        n_features = self.part_encoder.n_features
+        self.part_encoder.build(images)
+        self.part_decoder.build((None, n_parts, n_features))
+        n_dims = 6 + 1 + n_features
+        if self.feed_templates:
+            n_dims += math.prod(self.part_decoder.template_size) * self.part_decoder.n_channels
+        self.object_encoder.build((None, n_parts, n_dims))
+        self.object_decoder.build((None, self.object_encoder.n_outputs, self.object_encoder.n_output_dims))
+        for probe in (self.prior_probe, self.posterior_probe):
+            probe.build((None, self.object_decoder.n_caps))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images."""
+        return (*self.part_decoder.output_size, self.part_decoder.n_channels)
+
+    def call(
+        self, images: tf.Tensor, training: bool = False, seed: Seed | int | None = None
+    ) -> ImageAutoencoderOutputs:
+        """Explains images.
+
+        Args:
+            images: [B, H, W, C], in [0, 1].
+            training: Add noise, if there is a seed.
+            seed: Seed of noise and dropout.
+        """
+        inferred, templates = self._infer(images, training, Seed.of(seed))
+        parts, votes = inferred["parts"], inferred["votes"]
+        target = self._target(images)
+        pose = {"enc": parts.pose, "soft": votes.soft_winner, "hard": votes.winner}[self.vote_type]
+        presence = {"enc": parts.presence, "soft": votes.soft_winner_pres, "hard": votes.winner_pres}
+        return ImageAutoencoderOutputs(
+            **inferred,
+            prior_class_logits=self.prior_probe(inferred["caps_presence_prob"]),
+            posterior_class_logits=self.posterior_probe(inferred["mass_explained_by_capsule"]),
+            reconstruction=self._reconstruct(pose, presence[self.pres_type], templates, target),
+            top_down=self._reconstruct(votes.winner, parts.presence, templates, target),
+        )
+
+    def object_presences(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns prior presences, in [0, 1], and posterior ones, in [0, P], of the objects, each [B, O]."""
+        inferred, _ = self._infer(images, False, None)
+        return inferred["caps_presence_prob"], inferred["mass_explained_by_capsule"]
+
+    def per_capsule_reconstruction(self, outputs: ImageAutoencoderOutputs) -> tf.Tensor:
+        """Draws what each object capsule alone would have: [B, O, H, W, C].
+
+        Each vote is drawn as present as its part and its capsule are. For pictures: it decodes as many images
+        for each example as there are capsules.
+        """
+        votes = tf.transpose(outputs.objects.vote, [1, 0, 2, 3])  # [O, B, P, 6]
+        presence = outputs.objects.vote_presence_prob * outputs.parts.presence[:, tf.newaxis]  # [B, O, P]
+
+        def one_capsule(pose_and_presence):
+            decoded = self.part_decoder(*pose_and_presence, outputs.templates)
+            return decoded.mixture.mode()  # [B, H, W, C]
+
+        images = tf.map_fn(
+            one_capsule,
+            (votes, tf.transpose(presence, [1, 0, 2])),
+            fn_output_signature=tf.TensorSpec([None, *self.image_shape], votes.dtype),
+            parallel_iterations=1,
+        )  # [O, B, H, W, C]
+        return tf.transpose(images, [1, 0, 2, 3, 4])
+
+    def inputs_of(self, batch: Batch | Any) -> Any:
+        """Picks the images out of a batch."""
+        return batch["image"] if isinstance(batch, dict) else batch
+
+    def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:
+        """Makes a batch of images and, if there are any, labels."""
+        return {"image": inputs} if labels is None else {"image": inputs, "label": tf.cast(labels, tf.int64)}
+
+    def losses(
+        self, batch: Batch, outputs: ImageAutoencoderOutputs, batch_sum: BatchSum = one_replica
+    ) -> tuple[tf.Tensor, Metrics]:
+        """Returns the loss and its terms; those of the probes need `label` in the batch."""
+        votes = outputs.votes
+        n_parts = votes.posterior_mixing_probs.shape[1]
+        n_caps = self.object_decoder.n_caps
+        error = tf.square(self._target(batch["image"]) - outputs.reconstruction.mode)  # [B, H, W, C]
+        posterior = outputs.mass_explained_by_capsule / n_parts  # [B, O]
+        prior = outputs.caps_presence_prob  # [B, O]
+        per_example = {
+            "dynamic_weights_l2": outputs.objects.dynamic_weights_l2,
+            "log_prob": votes.log_prob,
+            "mse": tf.reduce_sum(error, [1, 2, 3]),
+            "rec_ll": tf.reduce_sum(outputs.reconstruction.log_prob, [1, 2, 3]),
+            "posterior_within_sparsity_loss": within_example(
+                self.posterior_sparsity_loss_type, posterior, self.n_classes
+            ),
+            "prior_within_sparsity_loss": within_example(
+                self.prior_sparsity_loss_type, prior, self.n_classes, self.prior_within_example_constant
+            ),
+            "primary_caps_l1": tf.reduce_sum(outputs.parts.presence, 1),
+        }
+        if "label" in batch:
+            for kind in ("posterior", "prior"):
+                logits = getattr(outputs, f"{kind}_class_logits")  # [B, n_classes]
+                xe, hit = probe_scores(logits, batch["label"], batch.get("labeled"))  # [B], [B]
+                per_example |= {f"{kind}_cls_xe": xe, f"{kind}_cls_acc": hit}
+        if self.weight_decay > 0.0:
+            kernels = [tf.nn.l2_loss(w.value) for w in self.trainable_variables if w.name == "kernel"]
+            # as part of the batch's sums it counts once, on however many replicas
+            per_example["weight_decay_loss"] = tf.add_n(kernels) * tf.ones_like(votes.log_prob)
+        others = {
+            "count": tf.ones_like(votes.log_prob),
+            "posterior": posterior,
+            "prior": prior,
+            "wins": tf.reduce_sum(tf.one_hot(votes.is_from_capsule, n_caps), 1),  # [B, O]
+        }
+        totals = batch_totals({**per_example, **others}, batch_sum)
+
+        count = totals["count"]  # [], size of the global batch
+        metrics = {name: totals[name] / count for name in per_example}
+        for kind in ("posterior", "prior"):
+            loss_type = getattr(self, f"{kind}_sparsity_loss_type")
+            metrics[f"{kind}_between_sparsity_loss"] = between_examples(
+                loss_type, totals[kind], count, self.n_classes
+            )
+        for k, wins_of_k in enumerate(tf.unstack(totals["wins"] / count)):
+            metrics[f"votes_per_capsule_{k}"] = wins_of_k
+        weights = self._loss_weights()
+        if "label" in batch:
+            metrics["best_cls_acc"] = tf.maximum(metrics["prior_cls_acc"], metrics["posterior_cls_acc"])
+            weights |= {"posterior_cls_xe": 1.0, "prior_cls_xe": 1.0}
+        loss = weighted_sum(metrics, weights)
+        return loss, {"loss": loss, **metrics}
+
+    def predict_step(self, data: Any) -> Prediction:
+        """One batch of Keras' `predict`, which keeps what it is given for the whole of a data set."""
+        outputs = super().predict_step(data)
+        return Prediction(
+            part_pose=outputs.parts.pose,
+            part_presence=outputs.parts.presence,
+            prior_presence=outputs.caps_presence_prob,
+            posterior_presence=outputs.mass_explained_by_capsule,
+            is_from_capsule=outputs.votes.is_from_capsule,
+            prior_class_logits=outputs.prior_class_logits,
+            posterior_class_logits=outputs.posterior_class_logits,
+            reconstruction=outputs.reconstruction.mode,
+        )
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), **arguments_of(self, ImageAutoencoder)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the model and its parts."""
+        return cls(**rebuilt_arguments(config))
+
+    def _infer(self, images, training, seed):
+        """Returns the outputs for which nothing is drawn, and the templates as the decoder takes them."""
+        if images.shape[1:] != self.image_shape:
+            raise UserError(
+                f"image model: images are {images.shape[1:]}, but it was made for {self.image_shape}"
+            )
+        of_parts, of_objects, of_encoder = (None if seed is None else seed.fold(i) for i in range(3))
+        parts = self.part_encoder(images, training=training, seed=of_parts)
+        templates = self.part_decoder.make_templates(parts.feature)  # [B or 1, P, h, w, C]
+        tiled = templates + tf.zeros_like(parts.presence)[..., tf.newaxis, tf.newaxis, tf.newaxis]  # [B, ...]
+
+        to_encoder = tf.stop_gradient if self.stop_grad_caps_inpt else tf.identity
+        to_likelihood = tf.stop_gradient if self.stop_grad_caps_target else tf.identity
+        inputs = [to_encoder(parts.pose), to_encoder(1.0 - parts.presence[..., tf.newaxis])]
+        if parts.feature is not None:
+            inputs.append(parts.feature)  # no gradient is stopped here, as published
+        if self.feed_templates:
+            flat = tf.reshape(tiled, [-1, tiled.shape[1], math.prod(tiled.shape[2:])])  # [B, P, h * w * C]
+            inputs.append(to_encoder(flat))
+        encoding = self.object_encoder(
+            tf.concat(inputs, -1), to_encoder(parts.presence), training=training, seed=of_encoder
+        )  # [B, O, d]
+        pose, presence = to_likelihood(parts.pose), to_likelihood(parts.presence)
+        explained = self.object_decoder(encoding, pose, presence, training=training, seed=of_objects)
+        inferred = {
+            "parts": parts,
+            "templates": tiled,
+            "caps_encoding": encoding,
+            **explained._asdict(),
+            "mass_explained_by_capsule": tf.reduce_sum(explained.votes.posterior_mixing_probs, 1),
+        }
+        return inferred, templates
+
+    def _reconstruct(self, pose, presence, templates, target):
+        decoded = self.part_decoder(pose, presence, templates)
+        mixture = decoded.mixture
+        return Reconstruction(
+            mode=mixture.mode(),
+            mean=mixture.mean(),
+            log_prob=mixture.log_prob(target),
+            transformed_templates=decoded.transformed_templates,
+            mixing_prob=mixture.mixing_prob,
+        )
+
+    def _target(self, images):
+        return normalized_sobel_edges(images) if self.prep == "sobel" else images  # [B, H, W, C]
+
+    def _loss_weights(self):
+        return {
+            "rec_ll": -1.0,
+            "log_prob": -self.caps_ll_weight,
+            "dynamic_weights_l2": self.dynamic_l2_weight,
+            "primary_caps_l1": self.primary_caps_sparsity_weight,
+            "posterior_within_sparsity_loss": self.posterior_within_example_sparsity_weight,
+            "posterior_between_sparsity_loss": -self.posterior_between_example_sparsity_weight,
+            "prior_within_sparsity_loss": self.prior_within_example_sparsity_weight,
+            "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
+            "weight_decay_loss": self.weight_decay,
+        }

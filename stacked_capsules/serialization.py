@@ -1,0 +1,39 @@
+"""Configurations of layers and models that are made of other layers."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+
+
+def arguments_of(layer: keras.layers.Layer, cls: type) -> dict[str, Any]:
+    """Returns the arguments of `cls.__init__`, read from the attributes of their names, layers serialised."""
+    names = [
+        name
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    return {name: _serialized(getattr(layer, name)) for name in names}
+
+
+def rebuilt_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    """Undoes the serialisation of layers in `arguments_of`."""
+    return {
+        name: keras.saving.deserialize_keras_object(value) if _is_layer(name, value) else value
+        for name, value in config.items()
+    }
+
+
+def _serialized(value):
+    if not isinstance(value, keras.layers.Layer):
+        return value
+    config = keras.saving.serialize_keras_object(value)
+    # the outer layer builds its parts; built before it, their weights would lack its name in their paths
+    config.pop("build_config", None)
+    return config
+
+
+def _is_layer(name, value):
+    return name != "dtype" and isinstance(value, dict) and "registered_name" in value
