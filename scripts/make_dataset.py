@@ -2,7 +2,7 @@
 
     python -m scripts.make_dataset --dataset=tetrominoes --n_train=60000 --n_test=320 --out=tetrominoes.h5
 
-Training draws such scenes on the fly when it is given no file; a file is for other programs, and for training on
+Training draws such scenes on the fly when given no file; a file is for other programs, and for training on
 a fixed number of scenes.
 """
 
