@@ -26,7 +26,7 @@ _OURS = (
         "eval",
         "report.html",
     ),
-    *("*.png", f"{METRICS_FILE}.tmp", f"{FLAGS_FILE}.tmp", "checkpoint.tmp*", FLAGS_FILE),
+    *("*.png", f"{METRICS_FILE}.tmp", f"{FLAGS_FILE}.tmp", FLAGS_FILE),
 )
 
 

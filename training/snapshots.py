@@ -54,12 +54,12 @@ def write_snapshot(folder: Path, step: int, arrays: Mapping[str, np.ndarray], ke
         for suffix in (_DATA, _INDEX):  # a snapshot is what has an index, so the index comes last
             _flush_to_disk(unfinished + suffix)
             os.replace(unfinished + suffix, prefix + suffix)
+        _forget_old(folder, keep)
     except (OSError, tf.errors.OpError) as error:
         remove_unfinished(folder)
         raise UserError(
             f"cannot write the snapshot {prefix}: {_reason(error)}; earlier snapshots stay"
         ) from None
-    _forget_old(folder, keep)
     return prefix
 
 
@@ -206,10 +206,11 @@ def _forget_old(folder, keep):
     for prefix in prefixes[:-keep] if keep else []:
         for suffix in (_INDEX, _DATA):
             os.remove(prefix + suffix)
-    prefixes = list_snapshots(folder)
-    tf.compat.v1.train.update_checkpoint_state(
-        os.fspath(folder), prefixes[-1], prefixes, save_relative_paths=True
-    )
+    names = [os.path.basename(prefix) for prefix in list_snapshots(folder)]
+    lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{n}"' for n in names)]
+    unfinished = Path(folder, f"{_UNFINISHED}checkpoint")
+    unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(unfinished, Path(folder, "checkpoint"))  # what tf.train.latest_checkpoint reads
 
 
 def _flush_to_disk(path):

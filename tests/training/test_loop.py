@@ -1,0 +1,273 @@
+"""Whole runs of the toy: what they write, that they resume exactly, and how they stop."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from protocols import Seed, UserError
+from tests.training.toy_model import make_toy, toy_batch, toy_data
+from training.loop import train
+from training.optimizers import RMSProp
+from training.replicas import make_replicas, single_replica
+from training.schedules import ExponentialDecay
+from training.snapshots import list_snapshots, read_snapshot
+from training.train_config import TrainConfig
+
+CONFIG = TrainConfig(
+    max_train_steps=30,
+    run_updates_every=5,
+    report_loss_steps=10,
+    summary_steps=15,
+    snapshot_secs=0,
+    grad_value_clip=0.5,
+    grad_norm_clip=0.1,
+    seed=3,
+)
+
+
+def run(folder, config=CONFIG, data=None, n_replicas=1, rate=0.05, **changes):
+    """Trains a new toy in a folder; returns the model and the last report."""
+    folder.mkdir(exist_ok=True)
+    options = {name: changes.pop(name) for name in ("options_at", "plots", "log") if name in changes}
+    replicas = make_replicas("mirrored", n_replicas) if n_replicas > 1 else single_replica()
+    with replicas.scope():
+        model = make_toy()
+    report = train(
+        model,
+        data or toy_data(),
+        dataclasses.replace(config, **changes),
+        folder,
+        optimizer=RMSProp(1e-4),
+        schedule=ExponentialDecay(rate, decay_steps=10),
+        replicas=replicas,
+        **{"log": lambda line: None, **options},
+    )
+    return model, report
+
+
+def names_of(folder):
+    return [os.path.basename(prefix) for prefix in list_snapshots(folder)]
+
+
+def lines_of(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "examples_per_s")} for line in lines]
+
+
+def assert_same_snapshot(first, second, step):
+    one, other = (read_snapshot(f"{folder}/model.ckpt-{step}") for folder in (first, second))
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_what_a_run_writes(tmp_path):
+    told = []
+    _, report = run(tmp_path, snapshot_steps=10, snapshots_to_keep=2, max_train_steps=35, log=told.append)
+    assert names_of(tmp_path) == ["model.ckpt-30", "model.ckpt-35"]
+    lines = lines_of(tmp_path)
+    assert [line["step"] for line in lines] == [10, 20, 30, 35]
+    assert report == lines[-1]
+    metrics = ("loss", "fit", "entropy")
+    assert {f"{s}/{m}" for s in ("train", "valid") for m in metrics} < lines[0].keys()
+    assert {"train/grad_global_norm", "train/clipped_grad_norm", "lr"} < lines[0].keys()
+    assert lines[0]["lr"] == pytest.approx(0.05 * 0.96**0.9)  # of the tenth step
+    assert len(told) == 4
+    assert told[0].startswith("step 10: loss ")
+    summaries = {}
+    for path in tmp_path.glob("events.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            summaries.setdefault(event.step, set()).update(value.tag for value in event.summary.value)
+    assert {step for step, tags in summaries.items() if tags} == {15, 30}
+    assert {"train/loss", "valid/loss", "lr", "grad/abs_max"} < summaries[15]
+
+
+def test_reports_show_this_step_and_its_own_validation_batch(tmp_path):
+    model, report = run(tmp_path, ema=0.0)
+    seed, step = Seed.of(3), tf.constant(30, tf.int64)
+    batch = list(toy_data().valid(0).take(6))[-1]  # the sixth update is at step 30
+    loss, metrics = model.loss_and_metrics(batch, step, seed, training=False)
+    assert report["valid/loss"] == pytest.approx(float(loss), rel=1e-6)
+    assert report["valid/fit"] == pytest.approx(float(metrics["fit"]), rel=1e-6)
+    model, _ = run(tmp_path / "before", ema=0.0, max_train_steps=29)
+    loss, _ = model.loss_and_metrics(toy_batch(29), step - 1, seed.fold(step - 1))
+    assert report["train/loss"] == pytest.approx(float(loss), rel=1e-6)
+
+
+def test_averages_may_be_updated_at_reports_only(tmp_path):
+    run(tmp_path / "often", ema=0.0)
+    run(tmp_path / "seldom", ema=0.0, global_ema_update=False)
+    often, seldom = lines_of(tmp_path / "often"), lines_of(tmp_path / "seldom")
+    assert [line["train/loss"] for line in often] == [line["train/loss"] for line in seldom]
+    assert int(read_snapshot(str(tmp_path / "often"))["report/updates"]) == 6
+    assert int(read_snapshot(str(tmp_path / "seldom"))["report/updates"]) == 3
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 4])
+def test_resuming_is_exact(tmp_path, steps_per_call):
+    run(tmp_path / "unbroken")
+    for until in (13, 14, 30):
+        run(tmp_path / "broken", max_train_steps=until, steps_per_call=steps_per_call)
+    assert_same_snapshot(tmp_path / "unbroken", tmp_path / "broken", 30)
+    assert [line for line in lines_of(tmp_path / "broken") if line["step"] % 10 == 0] == lines_of(
+        tmp_path / "unbroken"
+    )
+    told = []
+    assert run(tmp_path / "broken", log=told.append)[1] == {}
+    assert "has 30 training steps already" in told[0]
+
+
+def test_replicas_resume_on_another_number(tmp_path):
+    one = run(tmp_path / "one")[1]
+    run(tmp_path / "several", n_replicas=2, max_train_steps=12)
+    several = run(tmp_path / "several", n_replicas=4)[1]
+    for name in one:
+        assert several[name] == pytest.approx(one[name], rel=1e-4), name
+
+
+def test_phases_have_their_options_and_one_trace_each(tmp_path):
+    traced, model = [], make_toy()
+    original = model.loss_and_metrics
+
+    def counted(*args, **options):
+        traced.append((options.get("training"), options["entropy_factor"]))
+        return original(*args, **options)
+
+    model.loss_and_metrics = counted
+    train(
+        *(model, toy_data(), dataclasses.replace(CONFIG, ema=0.0, steps_per_call=10), tmp_path),
+        optimizer=RMSProp(1e-4),
+        schedule=ExponentialDecay(0.05),
+        options_at=lambda step: {"entropy_factor": 1.0 if step < 12 else 2.0},
+        log=lambda line: None,
+    )
+    assert {(True, 1.0), (True, 2.0), (False, 1.0), (False, 2.0)} == set(traced)
+    # For each phase one step, the same in a loop, and validation; tf.function traces none of them twice.
+    assert len(traced) == 6
+    last = lines_of(tmp_path)[-1]
+    assert last["train/loss"] > 1.5 * (last["train/fit"] + last["train/entropy"])
+
+
+def test_nan_in_the_data(tmp_path):
+    def spoil(array):
+        array[17, 3, 1] = np.nan
+        return array
+
+    for steps_per_call in (1, 10):
+        folder = tmp_path / str(steps_per_call)
+        with pytest.raises(UserError, match="train/loss is nan at step 18") as error:
+            run(folder, data=toy_data(change=spoil), snapshot_steps=10, steps_per_call=steps_per_call)
+        assert "\n" not in str(error.value)
+        assert names_of(folder) == ["model.ckpt-10", "model.ckpt-17"]
+    run(tmp_path / "good", max_train_steps=17)
+    assert_same_snapshot(tmp_path / "good", tmp_path / "1", 17)
+    assert_same_snapshot(tmp_path / "good", tmp_path / "10", 17)
+
+
+def test_nan_in_the_validation_data(tmp_path):
+    data = toy_data()
+    spoiled = data._replace(valid=lambda start: data.valid(start).map(lambda b: {"x": b["x"] * np.nan}))
+    with pytest.raises(UserError, match="valid/entropy is nan at step 5"):
+        run(tmp_path, data=spoiled)
+
+
+def test_variables_that_overflow_are_not_saved(tmp_path):
+    told = []
+    with pytest.raises(UserError, match=r"train/\w+ is \S+ at step"):
+        run(tmp_path, rate=1e38, grad_norm_clip=0.0, log=told.append)
+    for prefix in list_snapshots(tmp_path):
+        for name, array in read_snapshot(prefix).items():
+            assert np.isfinite(array).all(), name
+    assert names_of(tmp_path) or "no snapshot was written" in told[-1]
+
+
+@pytest.mark.parametrize("n_replicas", [1, 2])
+def test_check_numerics_names_the_operation(tmp_path, n_replicas):
+    def spoil(array):
+        array[7] = np.inf
+        return array
+
+    with pytest.raises(UserError, match=r"the operation \w+ at .*\.py:\d+ \(\w+\) made a NaN") as error:
+        run(tmp_path, data=toy_data(change=spoil), check_numerics=True, n_replicas=n_replicas)
+    assert "\n" not in str(error.value)
+    assert names_of(tmp_path) == []
+    assert np.isinf(float(tf.math.log(0.0)))  # switched off again
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals(tmp_path, number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run(tmp_path / "broken", log=lambda line: line.startswith("step 20") and os.kill(os.getpid(), number))
+    assert str(stopped.value).startswith(f"{signal.Signals(number).name}: stopped after step 20, which ")
+    assert "start the same command again" in str(stopped.value)
+    assert signal.getsignal(number) == before
+    assert names_of(tmp_path / "broken") == ["model.ckpt-20"]
+    run(tmp_path / "broken")
+    run(tmp_path / "unbroken")
+    assert_same_snapshot(tmp_path / "broken", tmp_path / "unbroken", 30)
+
+
+def test_snapshots_by_time(tmp_path, monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr("training.loop.time.monotonic", lambda: float(next(clock)))
+    run(tmp_path, snapshot_secs=12, snapshots_to_keep=0)
+    steps = [int(name.split("-")[1]) for name in names_of(tmp_path)]
+    assert len(steps) > 2
+    assert steps[-1] == 30
+
+
+def test_pictures(tmp_path):
+    seen = []
+
+    def plots(model, batch, step):
+        seen.append((step, batch["x"].numpy()))
+        return {"codes": np.zeros((2, 2, 3), np.uint8)}
+
+    run(tmp_path, plots=plots)
+    assert not seen  # --plot is off by default
+    run(tmp_path / "plotted", plots=plots, plot=True, plot_steps=12)
+    assert [step for step, _ in seen] == [12, 24]
+    np.testing.assert_array_equal(seen[0][1], seen[1][1])
+    assert (tmp_path / "plotted" / "plots" / "codes.png").exists()
+
+
+def test_batch_must_be_divisible(tmp_path):
+    with pytest.raises(UserError, match="a batch of 6 cannot be split over 4 replicas"):
+        run(tmp_path, data=toy_data(batch_size=6), n_replicas=4)
+
+
+def test_another_architecture_changes_nothing(tmp_path):
+    run(tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(UserError, match="another architecture"):
+        train(
+            *(make_toy(width=3), toy_data(), dataclasses.replace(CONFIG, max_train_steps=40), tmp_path),
+            optimizer=RMSProp(1e-4),
+            schedule=ExponentialDecay(0.05),
+        )
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_xla_compiles_the_whole_step(tmp_path):
+    plain, compiled = (run(tmp_path / str(jit), jit_compile=jit)[1] for jit in (False, True))
+    for name in plain:
+        assert compiled[name] == pytest.approx(plain[name], rel=1e-4), name
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"ema": 1.0}, "--ema=1.0 is out of range"),
+        ({"max_train_steps": -1}, "--max_train_steps=-1 is out of range: give at least 0"),
+        ({"run_updates_every": 0}, "--run_updates_every=0 is out of range: give at least 1"),
+    ],
+)
+def test_wrong_settings(values, message):
+    with pytest.raises(UserError, match=message):
+        TrainConfig(**values)
