@@ -115,7 +115,7 @@ def numbered(ids: np.ndarray, n_classes: int | None = None) -> tuple[np.ndarray,
     ids = np.asarray(ids)
     if ids.size and not 0 <= ids.min() <= ids.max() < n_classes:
         raise UserError(
-            f"labels range from {ids.min()} to {ids.max()}, outside 0 ... {n_classes - 1}; set --n_classes"
+            f"labels range from {ids.min()} to {ids.max()}, outside 0 ... {n_classes - 1}; check the data set"
         )
     return np.arange(n_classes), ids
 

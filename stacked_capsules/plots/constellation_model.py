@@ -23,7 +23,7 @@ def constellation_plots(model: TrainableModel, batch: Batch, n_examples: int = 1
 
     Args:
         model: a constellation autoencoder.
-        batch: "corners" [B, P, 2] in [-1, 1], (row, column); "presence" [B, P]; "pattern_id" [B, P] if known.
+        batch: "corners" [B, P, 2] in [-1, 1]; "presence" [B, P]; "pattern_id" [B, P] if known.
         n_examples: how many examples to show.
 
     Returns:
@@ -60,7 +60,7 @@ def constellation_picture(
     Points that are absent, lie outside of [-1, 1] or are not finite are not drawn.
 
     Args:
-        points: [n, P, 2], (row, column).
+        points: [n, P, 2], (x, y); x grows to the right and y downwards.
         presence: [n, P]; a point is there above 0.5.
         pattern: int [n, P].
         winner: [n, P, 2].
@@ -103,12 +103,12 @@ def draw_points(
     shapes: np.ndarray,
     filled: bool = True,
 ) -> None:
-    """Draws points [P, 2], (row, column) in [-1, 1], onto a canvas; others are left out."""
+    """Draws points [P, 2], (x, y) in [-1, 1], onto a canvas; others are left out."""
     draw = ImageDraw.Draw(canvas)
     for point, color, shape in zip(points, colors, shapes, strict=True):
         if not (np.abs(point) <= 1.0).all():  # false for NaN, too
             continue
-        y, x = (MARGIN + (float(c) + 1.0) / 2.0 * (CANVAS_SIZE - 1) for c in point)
+        x, y = (MARGIN + (float(c) + 1.0) / 2.0 * (CANVAS_SIZE - 1) for c in point)
         style = {"fill": color} if filled else {"outline": color}
         if shape % 3 == 0:
             draw.circle((x, y), POINT_RADIUS, **style)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from protocols import Batch, TrainableModel
 from stacked_capsules.plots.activations import activation_image, viridis_swatches
 from stacked_capsules.plots.image_grid import fitting_zoom, image_grid, stacked, with_bars, wrapped_grid
 from stacked_capsules.plots.label_correlation import label_correlation_plot
+from stacked_capsules.sobel import normalized_sobel_edges
+
+#: vote_type -> what the reconstruction of training is made of.
+TITLES = {"enc": "bottom-up", "soft": "soft votes", "hard": "hard votes"}
 
 
 def image_plots(model: TrainableModel, batch: Batch, n_examples: int = 6) -> dict[str, np.ndarray]:
@@ -25,52 +27,51 @@ def image_plots(model: TrainableModel, batch: Batch, n_examples: int = 6) -> dic
     Returns:
         name -> uint8 [height, width, 3].
     """
-    outputs = model(model.inputs_of(batch), training=False)
-    prior = outputs.caps_presence_prob.numpy()  # [B, O]
-    posterior = relative_mass(outputs.mass_explained_by_capsule.numpy())  # [B, O]
-    first = first_rows(outputs, n_examples)
-    per_capsule = model.per_capsule_reconstruction(first).numpy()  # [n, O, H, W, C]
-    images = np.asarray(batch["image"][:n_examples])  # [n, H, W, C]
-    prior_of_first, posterior_of_first = prior[: len(images)], posterior[: len(images)]
+    first = {name: value[:n_examples] for name, value in batch.items()}
+    outputs = model(model.inputs_of(first), training=False)
+    images = np.asarray(first["image"])  # [n, H, W, C]
+    bottom_up, top_down = outputs.reconstruction, outputs.top_down
+    presence = outputs.parts.presence.numpy()  # [n, P]
+    mass = relative_mass(outputs.mass_explained_by_capsule.numpy())  # [n, O]
+    per_capsule = model.per_capsule_reconstruction(outputs).numpy()  # [n, O, H, W, C]
     pictures = {
         "reconstructions": reconstruction_picture(
-            images, first.reconstruction.mode.numpy(), first.top_down.mode.numpy()
-        ),
-        "object_capsules": object_capsule_picture(
-            images, first.top_down.mode.numpy(), per_capsule, posterior_of_first
-        ),
-        "templates": template_picture(first.templates.numpy()),
-        "transformed_templates": transformed_template_picture(
             images,
-            first.reconstruction.transformed_templates.numpy(),
-            first.top_down.transformed_templates.numpy(),
-            first.parts.presence.numpy(),
+            {TITLES[model.vote_type]: bottom_up.mode.numpy(), "top-down": top_down.mode.numpy()},
+            normalized_sobel_edges(first["image"]).numpy() if model.prep == "sobel" else None,
         ),
-        "presences": presence_picture(
-            images, first.parts.presence.numpy(), prior_of_first, posterior_of_first
+        "object_capsules": object_capsule_picture(images, top_down.mode.numpy(), per_capsule, mass),
+        "templates": template_picture(outputs.templates.numpy()),
+        "transformed_templates": transformed_template_picture(
+            images, bottom_up.transformed_templates.numpy(), top_down.transformed_templates.numpy(), presence
         ),
+        "presences": presence_picture(images, presence, outputs.caps_presence_prob.numpy(), mass),
     }
     if "label" in batch:
+        prior, posterior = (p.numpy() for p in model.object_presences(batch["image"]))  # [B, O] each
         pictures["label_correlation"] = label_correlation_plot(
-            {"prior presence": prior, "posterior mass": posterior}, np.asarray(batch["label"])
+            {"prior presence": prior, "relative posterior mass": relative_mass(posterior)},
+            np.asarray(batch["label"]),
         )
     return pictures
 
 
-def reconstruction_picture(images: np.ndarray, bottom_up: np.ndarray, top_down: np.ndarray) -> np.ndarray:
-    """Draws input, reconstructions and overlays, one example a row; arguments are [n, H, W, C] in [0, 1]."""
-    tiles = np.stack(
-        [
-            as_rgb(images),
-            as_rgb(bottom_up),
-            as_rgb(top_down),
-            overlay(images, bottom_up),
-            overlay(images, top_down),
-        ],
-        axis=1,
-    )  # [n, 5, H, W, 3]
-    labels = ["input", "bottom-\nup", "top-\ndown", "input red\nb.-up green", "input red\nt.-down green"]
-    return image_grid(tiles, labels, zoom=max(2, fitting_zoom(len(labels), images.shape[2])))
+def reconstruction_picture(
+    images: np.ndarray, reconstructions: dict[str, np.ndarray], target: np.ndarray | None = None
+) -> np.ndarray:
+    """Draws input, reconstructions, and each of them in green over its target in red.
+
+    Args:
+        images: [n, H, W, C] in [0, 1], a row each.
+        reconstructions: title -> [n, H, W, C].
+        target: [n, H, W, C], what is reconstructed, if not the images themselves.
+    """
+    columns = {"input": images} if target is None else {"input": images, "target": target}
+    columns |= reconstructions
+    of = images if target is None else target
+    columns |= {f"{title}\non target": overlay(of, image) for title, image in reconstructions.items()}
+    tiles = np.stack([as_rgb(image) for image in columns.values()], axis=1)  # [n, columns, H, W, 3]
+    return image_grid(tiles, list(columns), zoom=max(2, fitting_zoom(len(columns), images.shape[2])))
 
 
 def object_capsule_picture(
@@ -160,8 +161,3 @@ def overlay(red: np.ndarray, green: np.ndarray) -> np.ndarray:
 def as_rgb(images: np.ndarray) -> np.ndarray:
     """Repeats a single channel: [..., 1] or [..., 3] -> [..., 3]."""
     return np.broadcast_to(images, (*images.shape[:-1], 3))
-
-
-def first_rows(outputs: Any, n: int) -> Any:
-    """Cuts each tensor of nested outputs to its first n rows; None stays."""
-    return tf.nest.map_structure(lambda value: None if value is None else value[:n], outputs)

@@ -52,9 +52,14 @@ def learning_curves_plot(metrics_file: Path) -> np.ndarray | None:
 
 
 def read_reports(metrics_file: Path) -> list[dict[str, Any]]:
-    """Returns the reports in order of steps; a line that a killed run left unfinished is passed over."""
+    """Returns the reports in order of steps, none where there is no file.
+
+    A line that a killed run left unfinished is passed over.
+    """
+    if not metrics_file.exists():
+        return []
     reports = []
-    for line in Path(metrics_file).read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in metrics_file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             reports.append(json.loads(line))
         except json.JSONDecodeError:

@@ -2,9 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.evaluation.segmentation import segmentation_accuracy
+from stacked_capsules.segmentation_metric import correctly_grouped
 
 
 def test_by_hand():
@@ -39,6 +41,13 @@ def test_equals_the_best_of_all_maps(rng):
         for c, g, w in zip(pred, gt, presence, strict=True)
     )
     assert segmentation_accuracy(pred, gt, presence) == pytest.approx(correct / presence.sum())
+
+
+def test_equals_the_metric_of_training(rng):
+    gt, pred = rng.integers(0, 3, (50, 11)), rng.integers(0, 4, (50, 11))
+    presence = rng.integers(0, 2, (50, 11)).astype(np.float32)
+    correct = correctly_grouped(*map(tf.constant, (pred, gt, presence)), n_capsules=4)  # [50]
+    assert segmentation_accuracy(pred, gt, presence) == pytest.approx(correct.numpy().sum() / presence.sum())
 
 
 def test_an_empty_example_counts_nothing(rng):

@@ -28,18 +28,18 @@ def canvas_with(points, shapes=None, **style):
 
 
 @pytest.mark.parametrize(
-    ("point", "pixel"),
+    ("point", "row_and_column"),
     [
         ((-1, -1), (MARGIN, MARGIN)),
         ((1, 1), (MARGIN + CANVAS_SIZE - 1, MARGIN + CANVAS_SIZE - 1)),
-        ((-1, 1), (MARGIN, MARGIN + CANVAS_SIZE - 1)),
-        ((0, 0.5), (MARGIN + CANVAS_SIZE // 2, MARGIN + 3 * CANVAS_SIZE // 4)),
+        ((1, -1), (MARGIN, MARGIN + CANVAS_SIZE - 1)),
+        ((0.5, 0), (MARGIN + CANVAS_SIZE // 2, MARGIN + 3 * CANVAS_SIZE // 4)),
     ],
 )
 @pytest.mark.parametrize("shape", [0, 1, 2, 3])
-def test_a_point_is_drawn_around_its_row_and_column(point, pixel, shape):
+def test_a_point_is_drawn_where_it_is(point, row_and_column, shape):
     rows, columns = np.nonzero(canvas_with([point], [shape]))
-    np.testing.assert_allclose((rows.mean(), columns.mean()), pixel, atol=1.5)
+    np.testing.assert_allclose((rows.mean(), columns.mean()), row_and_column, atol=1.5)
 
 
 @pytest.mark.parametrize("point", [(1.01, 0), (0, -1.01), (5, 5), (np.nan, 0), (0, np.inf), (-np.inf, 0)])

@@ -30,9 +30,10 @@ class Outputs(NamedTuple):
 class Copying(TrainableModel):
     """Reconstructs by copying; P parts and O object capsules that say nothing."""
 
-    def __init__(self, n_part_caps, n_obj_caps):
+    def __init__(self, n_part_caps, n_obj_caps, prep="none"):
         super().__init__()
         self.n_part_caps, self.n_obj_caps = n_part_caps, n_obj_caps
+        self.vote_type, self.prep = "enc", prep
 
     def inputs_of(self, batch):
         return batch["image"]
@@ -49,6 +50,10 @@ class Copying(TrainableModel):
             reconstruction=reconstruction,
             top_down=reconstruction,
         )
+
+    def object_presences(self, images):
+        outputs = self(images)
+        return outputs.caps_presence_prob, outputs.mass_explained_by_capsule
 
     def per_capsule_reconstruction(self, outputs):
         return tf.repeat(outputs.reconstruction.mode[:, None], self.n_obj_caps, axis=1)
@@ -86,3 +91,10 @@ def test_relative_mass():
     np.testing.assert_array_equal(
         relative_mass(np.array([[1.0, 4.0], [0.0, 0.0]])), [[0.25, 1.0], [0.0, 0.0]]
     )
+
+
+def test_edges_are_the_target_of_a_model_that_reconstructs_them():
+    batch = {"image": tf.random.stateless_uniform([2, 12, 12, 1], [0, 1])}
+    plain = image_plots(Copying(4, 4), batch)["reconstructions"]
+    sobel = image_plots(Copying(4, 4, prep="sobel"), batch)["reconstructions"]
+    assert sobel.shape[1] * 5 == plain.shape[1] * 6  # a column more

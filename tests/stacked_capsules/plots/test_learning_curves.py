@@ -35,6 +35,7 @@ def test_a_panel_for_each_metric(tmp_path, n_metrics):
 
 
 def test_nothing_to_draw(tmp_path):
+    assert learning_curves_plot(tmp_path / "metrics.jsonl") is None
     assert learning_curves_plot(write(tmp_path / "metrics.jsonl", [])) is None
     assert learning_curves_plot(write(tmp_path / "metrics.jsonl", [{"step": 3, "lr": 1.0}])) is None
 

@@ -1,0 +1,33 @@
+"""Scores a snapshot of a constellation model by how it groups the points of examples it has not seen.
+
+    python -m scripts.eval_constellation --snapshot=checkpoints/constellation --n_examples=10000
+
+The snapshot is a run's folder, for its newest one, or a prefix such as .../constellation/model.ckpt-10000.
+Flags of the run are read from its flags.txt; those given here win.
+"""
+
+from absl import flags
+
+from scripts import command_line, evaluated_run
+from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
+
+FLAGS = flags.FLAGS
+
+evaluated_run.define_flags()
+flags.DEFINE_integer("n_examples", 10_000, "How many fresh examples to score.", lower_bound=1)
+
+
+def main(_) -> None:
+    """Scores the model, prints the scores and writes JSON."""
+    run = evaluated_run.open_run("constellation")
+    scores = evaluate_constellations(run.model, run.data.whole("valid"), FLAGS.n_examples, FLAGS.seed)
+    print(f"{run.snapshot}, {scores['n_examples']:,} fresh examples")
+    print(f"  segmentation accuracy     {scores['segmentation_accuracy']:.4f}")
+    print(f"  one capsule for all would {scores['one_capsule_accuracy']:.4f}")
+    print(f"  points of each capsule    {', '.join(f'{n:.2f}' for n in scores['points_per_capsule'])}")
+    for path in evaluated_run.write_scores(run, "eval_constellation", scores):
+        print(f"scores: {path}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

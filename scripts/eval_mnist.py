@@ -1,0 +1,80 @@
+"""Scores a snapshot of an image model on the whole of both sets.
+
+    python -m scripts.eval_mnist --snapshot=checkpoints/mnist --json=scores.json
+
+The snapshot is a run's folder, for its newest one, or a prefix such as checkpoints/mnist/model.ckpt-300000.
+Flags of the run are read from its flags.txt; those given here win.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import flags
+from PIL import Image
+
+from protocols import UserError
+from scripts import command_line, evaluated_run, scae_flags
+from stacked_capsules.evaluation.image_evaluation import FEATURES, SPLITS, evaluate_images
+from stacked_capsules.plots import tsne_plot
+
+FLAGS = flags.FLAGS
+
+evaluated_run.define_flags()
+flags.DEFINE_string(
+    "tsne_figure_name", "tsne.png", "Name of the t-SNE picture in the run's folder; empty: none."
+)
+
+
+def main(_) -> None:
+    """Scores the model, prints two tables, writes JSON and the picture."""
+    run = evaluated_run.open_run("scae")
+    n_classes = scae_flags.data_config().n_classes
+    scores, collected = evaluate_images(run.model, run.data, n_classes, FLAGS.seed)
+    print(f"{run.snapshot} on {FLAGS.dataset}")
+    print("\n".join(score_lines(scores)))
+    if FLAGS.tsne_figure_name:
+        path = run.folder / FLAGS.tsne_figure_name
+        valid = collected["valid"]
+        picture = tsne_plot(valid["posterior"], valid.get("label"), FLAGS.seed)
+        try:
+            Image.fromarray(picture).save(path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot write {path}: {error}; choose another --tsne_figure_name") from None
+        scores["tsne_picture"] = str(path)
+        print(f"t-SNE picture: {path}")
+    for path in evaluated_run.write_scores(run, "eval_mnist", scores):
+        print(f"scores: {path}")
+
+
+def score_lines(scores: dict[str, Any]) -> list[str]:
+    """Formats the scores of `evaluate_images` as two tables."""
+    n_examples = scores["n_examples"]
+    header = "".join(f"{f'{split} ({n_examples[split]:,})':>18}" for split in SPLITS)
+    lines = [f"{'Accuracy of linear probes':<34}{header}"]
+    if scores["linear"] is None:
+        lines.append("  none: the data have no labels")
+    else:
+        lines += [table_line(f"{feature} presences", scores["linear"][feature]) for feature in FEATURES]
+    lines.append(f"{'Accuracy of clusters':<34}{header}")
+    if scores["unsupervised"] is None:
+        lines.append("  none: the data have no labels")
+    else:
+        lines += [
+            table_line(f"{feature} presences, {protocol}", scores["unsupervised"][protocol][feature])
+            for protocol in scores["unsupervised"]
+            for feature in FEATURES
+        ]
+        lines.append(
+            "  refit: clusters of the set that is scored; transfer: clusters and classes of the training set"
+        )
+    return lines
+
+
+def table_line(title: str, accuracies: dict[str, float]) -> str:
+    """Formats one accuracy for each set."""
+    return f"  {title:<32}" + "".join(f"{accuracies[split]:>18.4f}" for split in SPLITS)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

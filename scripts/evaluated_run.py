@@ -1,0 +1,103 @@
+"""What the evaluation scripts share: the snapshot that is scored, flags of its run, where scores go."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from protocols import DataSource, TrainableModel, UserError
+from scripts import scae_flags
+from stacked_capsules.data import load
+from training.run_folder import FLAGS_FILE, read_flags
+from training.snapshots import find_snapshot, restore_model
+
+FLAGS = flags.FLAGS
+
+
+class EvaluatedRun(NamedTuple):
+    """A model that is scored.
+
+    Attributes:
+        folder: of its run.
+        snapshot: prefix of its files.
+        step: how many steps it was trained for.
+        model: with the snapshot's weights.
+        data: of its run.
+    """
+
+    folder: Path
+    snapshot: str
+    step: int
+    model: TrainableModel
+    data: DataSource
+
+
+def define_flags() -> None:
+    """Defines what all evaluations need; model and data flags are read from the run's folder unless given."""
+    flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
+    flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
+    flags.DEFINE_integer("seed", 0, "Seed of the images' shifts and of the clusters' starts.")
+    scae_flags.define()
+
+
+def open_run(model_name: str) -> EvaluatedRun:
+    """Reads flags, data and model of the snapshot that `--snapshot` names.
+
+    Raises:
+        UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
+    """
+    if not FLAGS.snapshot:
+        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
+    snapshot = find_snapshot(FLAGS.snapshot)
+    folder = Path(snapshot).parent
+    adopt_saved_flags(folder)
+    if FLAGS.model != model_name:
+        raise UserError(
+            f"--model={FLAGS.model}: this script scores {model_name} models, and {folder} is of another"
+        )
+    model = scae_flags.make_model()
+    step = restore_model(snapshot, model)
+    return EvaluatedRun(folder, snapshot, step, model, load(scae_flags.data_config()))
+
+
+def adopt_saved_flags(folder: Path) -> None:
+    """Sets each flag that was not given by hand to what the run's `flags.txt` says.
+
+    Flags that only training has are passed over.
+
+    Raises:
+        UserError: a saved value is not one that its flag can have.
+    """
+    for name, value in read_flags(folder).items():
+        if name in FLAGS and not FLAGS[name].present:
+            try:
+                FLAGS[name].parse(value)
+            except flags.Error as error:
+                raise UserError(f"{folder / FLAGS_FILE}: {error}; mend it or give --{name}") from None
+
+
+def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list[Path]:
+    """Writes scores as JSON into the run's folder and to `--json`, if given.
+
+    Returns:
+        the files' paths.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    about = {"snapshot": run.snapshot, "step": run.step, "dataset": FLAGS.dataset, "seed": FLAGS.seed}
+    text = json.dumps(about | scores, indent=2) + "\n"
+    paths = [run.folder / "eval" / f"{script}-{run.step}.json", *([Path(FLAGS.json)] if FLAGS.json else [])]
+    for path in reversed(paths):  # what was asked for comes first
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f".{path.name}.tmp")
+            unfinished.write_text(text, encoding="utf-8")
+            os.replace(unfinished, path)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+    return paths

@@ -1,0 +1,107 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from training.run_folder import write_flags
+from training.snapshots import write_snapshot
+
+REPO = Path(__file__).parents[2]
+TINY = {"n_part_caps": "3", "n_obj_caps": "2", "canvas_size": "28"}
+
+
+def snapshot_of(model, folder, step, flags):
+    """Writes what training would: the weights and the flags."""
+    folder.mkdir(exist_ok=True)
+    write_flags(folder, flags)
+    arrays = {weight.path: np.asarray(weight.value) for weight in model.weights}
+    return write_snapshot(folder, step, {**arrays, "global_step": np.int64(step)})
+
+
+def evaluate(script, *flags):
+    """Runs a script from another folder, as a user may."""
+    return subprocess.run(
+        [sys.executable, "-m", f"scripts.{script}", *flags],
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(REPO), "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def mistake_in(result):
+    """Returns the one line that says what is wrong; TensorFlow may have written before it."""
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert lines == result.stderr.splitlines()[-1:]
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    model = make_scae(SCAEConfig(n_part_caps=3, n_obj_caps=2))
+    saved = {**TINY, "name": "digits", "dataset": "digits", "model": "scae", "batch_size": "256", "seed": "3"}
+    for step in (10, 20):
+        snapshot_of(model, folder, step, saved)
+    return folder
+
+
+@pytest.mark.slow
+def test_scores_the_newest_snapshot_with_the_flags_of_its_run(digits_run, tmp_path):
+    result = evaluate(
+        "eval_mnist", f"--snapshot={digits_run}", f"--json={tmp_path}/scores.json", "--tsne_figure_name=t.png"
+    )
+    assert result.returncode == 0, result.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores == json.loads((digits_run / "eval" / "eval_mnist-20.json").read_text())
+    assert scores["snapshot"] == str(digits_run / "model.ckpt-20")
+    assert (scores["step"], scores["dataset"], scores["seed"]) == (20, "digits", 3)
+    assert scores["n_examples"]["train"] + scores["n_examples"]["valid"] == 1797
+    for protocol in ("refit", "transfer"):
+        for feature in ("prior", "posterior"):
+            accuracy = scores["unsupervised"][protocol][feature]
+            assert 0.1 <= accuracy["valid"] <= 1.0
+            assert f"{feature} presences, {protocol}" in result.stdout
+            assert f"{accuracy['train']:.4f}" in result.stdout
+    assert 0.0 <= scores["linear"]["prior"]["valid"] <= 1.0
+    with Image.open(digits_run / "t.png") as picture:
+        assert picture.size == (880, 800)
+
+
+def test_flags_given_by_hand_win_and_another_architecture_is_an_error(digits_run):
+    result = evaluate("eval_mnist", f"--snapshot={digits_run}/model.ckpt-10", "--n_obj_caps=5")
+    assert "another architecture" in mistake_in(result)
+
+
+@pytest.mark.parametrize(
+    ("script", "flags", "message"),
+    [
+        ("eval_mnist", ["--snapshot={run}/model.ckpt-7"], "there is no snapshot"),
+        ("eval_constellation", ["--snapshot={run}"], "this script scores constellation models"),
+    ],
+)
+def test_mistakes_are_one_line(digits_run, script, flags, message):
+    result = evaluate(script, *(flag.format(run=digits_run) for flag in flags))
+    assert message in mistake_in(result)
+
+
+@pytest.mark.slow
+def test_constellations(tmp_path):
+    saved = {"model": "constellation", "dataset": "constellation", "batch_size": "8", "name": "points"}
+    snapshot = snapshot_of(make_constellation(ConstellationConfig()), tmp_path, 30, saved)
+    result = evaluate("eval_constellation", f"--snapshot={snapshot}", "--n_examples=50")
+    assert result.returncode == 0, result.stderr
+    scores = json.loads((tmp_path / "eval" / "eval_constellation-30.json").read_text())
+    assert scores["n_examples"] == 50
+    assert 0.3 < scores["segmentation_accuracy"] <= 1.0
+    assert f"{scores['segmentation_accuracy']:.4f}" in result.stdout
+    assert sum(scores["points_per_capsule"]) == pytest.approx(5.5, abs=1.5)
