@@ -31,6 +31,7 @@ def learning_curves_plot(metrics_file: Path) -> np.ndarray | None:
         dict.fromkeys(key.split("/", 1)[1] for key in keys if key.startswith(("train/", "valid/")))
     )
     metrics = [metric for metric in metrics if not metric.startswith("votes_per_capsule")]
+    metrics.sort(key=lambda metric: metric != "loss")  # the loss comes first
     if not metrics:
         return None
     n_columns = min(MAX_COLUMNS, len(metrics))
