@@ -10,9 +10,10 @@ import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from stacked_capsules.tf1_variables import Names
 from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise
-from tests.parity.tf1_variable_names import Weight, tf1_variables
+from tests.parity.tf1_variable_names import model_variables
 from training.optimizers import RMSProp
 
 FILES = golden_arrays.golden_files("scae")
@@ -39,7 +40,7 @@ class Case(NamedTuple):
 
     golden: golden_arrays.Golden
     model: Any
-    weights: dict[str, Weight]
+    weights: Names
     outputs: Any
     metrics: dict[str, tf.Tensor]
     training: "Training"
@@ -70,12 +71,14 @@ def run(path) -> Case:
     """
     golden = golden_arrays.load(path)
     model = make_model(golden.meta["config"])
-    weights = tf1_variables(model)
+    weights = model_variables(model)
     assert set(weights) == set(golden.meta["variables"])
     assert {w.variable.path for w in weights.values()} == {v.path for v in model.trainable_variables}
+    values = {v.path: v.numpy().copy() for v in model.trainable_variables}
     for name, weight in weights.items():
-        weight.assign(golden.weight(name))
-    start = [v.numpy().copy() for v in model.trainable_variables]
+        weight.put(values[weight.variable.path], golden.weight(name))
+    start = list(values.values())
+    assign(model, start)
 
     batch = batch_of(golden)
     noise = ConstantNoise(golden.meta["u"])
@@ -108,7 +111,7 @@ def train(golden, model, weights, loss_and_gradients, start) -> Training:
 
     def by_name(arrays):
         chosen = {name: arrays[positions[weight.variable.path]] for name, weight in weights.items()}
-        return {name: None if a is None else weights[name].of(a) for name, a in chosen.items()}
+        return {name: None if a is None else weights[name].take(a) for name, a in chosen.items()}
 
     assign(model, start)
     slots = rmsprop.init([v.value for v in model.trainable_variables])
