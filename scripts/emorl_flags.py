@@ -1,0 +1,96 @@
+"""Flags of EfficientMORL, Slot Attention and their data: the original's options under their last names."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from absl import flags
+
+from emorl.data import DataConfig
+from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
+from protocols import TrainableModel, UserError
+
+FLAGS = flags.FLAGS
+
+MODELS = {
+    "EfficientMORL": (EMORLConfig, make_efficient_morl),
+    "SlotAttention": (SlotAttentionConfig, make_slot_attention),
+}
+
+
+def define() -> None:
+    """Defines them, grouped as the original groups its options."""
+    # Data: the original's dataset.*
+    flags.DEFINE_string(
+        "dataset", "tetrominoes", "tetrominoes, multi_dsprites, clevr6, clevr6_128, clevrtex."
+    )
+    flags.DEFINE_string("data_path", "", "An .h5 or .tfrecords file, or a folder; empty: the generator.")
+    flags.DEFINE_string("h5_path", "", "Name of the file, where --data_path is a folder.")
+    flags.DEFINE_boolean("masks", False, "Reads the entities' masks.")
+    flags.DEFINE_boolean("factors", False, "Reads the entities' factors.")
+    flags.DEFINE_string("clevr_preprocess_style", None, "clevr-small (96 pixels) or clevr-large (128).")
+    flags.DEFINE_string("clevrtex_variant", "full", "Which CLEVRTEX.")
+    flags.DEFINE_integer("batch_size", 16, "Global batch size, over all replicas.")
+    flags.DEFINE_boolean("shuffle", True, "Shuffles stored training scenes anew each epoch.")
+    flags.DEFINE_integer("n_train", None, "Scenes of the training set, for generators and TFRecords.")
+    flags.DEFINE_integer("n_test", 320, "Scenes of the test set, for generators and TFRecords.")
+
+    # Model: the original's Net.*
+    flags.DEFINE_string("model", "EfficientMORL", "EfficientMORL or SlotAttention.")
+    flags.DEFINE_integer("K", 4, "Number of slots.")
+    flags.DEFINE_list("input_size", ["3", "64", "64"], "Channels, height and width of the images.")
+    flags.DEFINE_integer("z_size", 64, "Size of a slot.")
+    flags.DEFINE_string("image_decoder", "iodine", "small, iodine or big.")
+    flags.DEFINE_string("image_likelihood", "Gaussian", "Gaussian or GMM.")
+    flags.DEFINE_integer("stochastic_layers", 3, "Layers of the bottom-up inference, L in the paper.")
+    flags.DEFINE_integer(
+        "refinement_iters", 3, "Refinement steps, I in the paper; training has a curriculum."
+    )
+    flags.DEFINE_float("log_scale", -2.3025850929940455, "Log of the likelihood's standard deviation.")
+    flags.DEFINE_boolean("use_DualGRU", True, "A GRU each for means and variances.")
+    flags.DEFINE_boolean("bottom_up_prior", False, "The prior of a layer conditions on the one below.")
+    flags.DEFINE_boolean("reverse_prior_plusplus", True, "Refined posteriors are held against p(z1 | z2).")
+
+    # GECO: of the original's training.*, but part of the model here
+    flags.DEFINE_boolean("use_geco", True, "The reconstruction is a constraint, not a term of the loss.")
+    flags.DEFINE_float("geco_reconstruction_target", -23000, "NLL to reach, per colour value of an image.")
+    flags.DEFINE_float("geco_ema_alpha", 0.99, "Weight of the past in the constraint's moving average.")
+    flags.DEFINE_float("geco_beta_stepsize", 1e-6, "Step size of the multiplier.")
+    flags.DEFINE_float("geco_step_size_acceleration", 1.0, "Its factor once the target is beaten.")
+    flags.DEFINE_integer("geco_warm_start", 1000, "First step of GECO.")
+    flags.DEFINE_float("kl_beta_init", 1.0, "Weight of the KL.")
+
+
+def data_config(**values: Any) -> DataConfig:
+    """Returns the data's options that the flags give; `values` go before them."""
+    return DataConfig(**(_fields_from_flags(DataConfig) | values))
+
+
+def make_model(seed: int = 0) -> TrainableModel:
+    """Builds the model that the flags describe, its weights drawn from `seed`.
+
+    Raises:
+        UserError: a flag is out of range.
+    """
+    if FLAGS.model not in MODELS:
+        raise UserError(f"--model={FLAGS.model}: there is no such model; choose one of {', '.join(MODELS)}")
+    config_class, make = MODELS[FLAGS.model]
+    try:
+        size = tuple(int(number) for number in FLAGS.input_size)
+    except ValueError:
+        raise UserError(f"--input_size={','.join(FLAGS.input_size)}: give integers, 3,64,64 say") from None
+    return make(config_class(**(_fields_from_flags(config_class) | {"input_size": size})), seed=seed)
+
+
+def architecture_flags() -> set[str]:
+    """Returns the names of the flags that a resumed run may not change: they shape the variables."""
+    return {
+        *("model", "K", "input_size", "z_size", "image_decoder", "stochastic_layers", "use_DualGRU"),
+        *("bottom_up_prior", "reverse_prior_plusplus", "image_likelihood"),
+    }
+
+
+def _fields_from_flags(config_class):
+    names = [field.name for field in dataclasses.fields(config_class) if field.name in FLAGS]
+    return {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
