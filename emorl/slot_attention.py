@@ -140,12 +140,12 @@ class SlotAttention(TrainableModel):
     def losses(
         self, batch: Batch, outputs: SlotAttentionOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """The mean over images of the squared error's sum, which is also the one metric, `loss`."""
+        """The mean over images of the squared error's sum: `loss`; and per colour value: `mse`."""
         del batch
         error = outputs.squared_error
         sums = batch_sum(tf.stack([tf.reduce_sum(error), tf.cast(tf.shape(error)[0], error.dtype)]))  # [2]
         loss = sums[0] / sums[1]
-        return loss, {"loss": loss}
+        return loss, {"loss": loss, "mse": loss / (3 * self.config.size**2)}
 
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""

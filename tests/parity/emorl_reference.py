@@ -56,9 +56,9 @@ def by_path(model):
     return {variable.path.partition("/")[2]: variable for variable in model.variables}
 
 
-def torch_layout(golden, values):
-    """Keras' arrays by path, back in PyTorch's names and shapes."""
-    shapes = {name: v["shape"] for name, v in golden.meta["variables"].items()}
+def torch_layout(variables, values):
+    """Keras' arrays by path, back in PyTorch's names and shapes; `variables` are a golden file's."""
+    shapes = {name: variable["shape"] for name, variable in variables.items()}
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
     places = dict(zip(shapes, np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
     where = keras_weights({name: places[name].reshape(shape) for name, shape in shapes.items()})

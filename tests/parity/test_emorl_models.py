@@ -90,7 +90,7 @@ def compare_gradients(golden, model, gradients, rtol=ga.GRADIENT_RTOL, atol=0.0)
         return
     paths = [variable.path.partition("/")[2] for variable in model.trainable_variables]
     given = {p: g for p, g in zip(paths, gradients, strict=True) if g is not None}
-    gradients = torch_layout(golden, given)
+    gradients = torch_layout(golden.meta["variables"], given)
     without = {name for name, gradient in gradients.items() if np.isnan(gradient).all()}
     assert without == set(golden.meta["no_gradient"])
     assert set(names) == set(gradients) - without
@@ -161,4 +161,4 @@ def test_three_steps(path, float64):
 
 def by_name(golden, model, values):
     paths = [variable.path.partition("/")[2] for variable in model.trainable_variables]
-    return torch_layout(golden, dict(zip(paths, values, strict=True)))
+    return torch_layout(golden.meta["variables"], dict(zip(paths, values, strict=True)))

@@ -1,0 +1,171 @@
+"""What every model promises, over all kinds of them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from protocols import Seed, UserError
+from tests.emorl.small_models import KINDS, SIZE, FixedNoise, images, make
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+#: Of those, what differs in the graph: for tests that trace or compile.
+some_kinds = pytest.mark.parametrize("kind", ["one_layer", "mixture_iodine_gru", "slot_attention"])
+
+
+def flat(outputs):
+    return [np.asarray(leaf) for leaf in tf.nest.flatten(outputs)]
+
+
+def assert_close(got, want, rtol=1e-4):
+    for a, b in zip(flat(got), flat(want), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=rtol * max(1.0, np.abs(b).max(initial=0.0)))
+
+
+@every_kind
+def test_outputs(kind):
+    model = make(kind)
+    x = images(2)
+    outputs = model(x, training=True, seed=3)
+    assert all(leaf.shape[0] == 2 for leaf in flat(outputs))
+    assert all(np.isfinite(leaf).all() for leaf in flat(outputs))
+    means, mask_log_probs = outputs.decoding
+    assert means.shape == (2, 3, SIZE, SIZE, 3)
+    assert mask_log_probs.shape == (2, 3, SIZE, SIZE, 1)
+    np.testing.assert_allclose(tf.reduce_sum(tf.exp(mask_log_probs), axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(model.decode(outputs.slots).means, means)
+    attentions = (
+        outputs.attentions if kind == "slot_attention" else [layer.attention for layer in outputs.layers]
+    )
+    for attention in attentions:
+        assert attention.shape == (2, 3, SIZE, SIZE)
+        np.testing.assert_allclose(tf.reduce_sum(attention, axis=1), 1.0, rtol=1e-5)
+    if kind != "slot_attention":
+        config = model.config
+        assert len(outputs.layers) == config.stochastic_layers
+        assert len(outputs.stages) == config.refinement_iters + 1
+        assert outputs.deltas.shape == (2, config.refinement_iters)
+        if outputs.layers:
+            first, last = outputs.stages[0], outputs.layers[-1]
+            assert_close((last.posterior, last.sample), (first.posterior, first.sample), 0)
+            assert_close(model.decode_layers(outputs)[-1], first.decoding, 1e-6)
+            assert (outputs.layers[0].posterior.std > 0).numpy().all()
+
+
+@some_kinds
+def test_graphs_give_what_eager_gives(kind):
+    """A graph for batches of any size, and XLA for one."""
+    model = make(kind)
+
+    def train(x, key):
+        return model(x, training=True, seed=Seed(key))
+
+    key = tf.constant([5, 6])
+    signature = [tf.TensorSpec([None, SIZE, SIZE, 3]), tf.TensorSpec([2], tf.int32)]
+    any_size = tf.function(train, input_signature=signature)
+    for n in (1, 3):
+        assert_close(any_size(images(n), key), train(images(n), key))
+    assert_close(tf.function(train, jit_compile=True)(images(2), key), train(images(2), key), 1e-3)
+
+
+@every_kind
+def test_results_do_not_depend_on_the_batch(kind):
+    model = make(kind)
+    x = images(3)
+    alone = [model(x[i : i + 1]) for i in range(3)]
+    want = tf.nest.map_structure(lambda *rows: np.concatenate(rows), *alone)
+    assert_close(model(x), want)
+    assert_close(model(x, seed=9), model(x, seed=9), 0)
+    assert np.abs(model(x, seed=9).slots - model(x, seed=8).slots).max() > 1e-3
+
+
+@some_kinds
+def test_predict(kind):
+    model = make(kind)
+    model.compile(jit_compile=False)
+    x = images(3)
+    got = model.predict(x.numpy(), batch_size=2, verbose=0)
+    want = model(x)
+    assert type(got) is type(want)
+    assert_close(got, want)
+
+
+@every_kind
+def test_parts_of_a_batch_give_what_the_whole_gives(kind):
+    """As on replicas: noise is that of the global batch, and so is the loss that drives refinement."""
+    model = make(kind)
+    x = images(4)
+    whole, parts = Seed.of(7), [Seed(Seed.of(7).key, i, 2) for i in range(2)]
+    step = {} if kind == "slot_attention" else {"step": tf.constant(3)}
+    outputs = [model(x[2 * i : 2 * i + 2], training=True, seed=parts[i], **step) for i in range(2)]
+    want = model(x, training=True, seed=whole, **step)
+    joined = tf.nest.map_structure(lambda *rows: tf.concat(rows, 0), *outputs)
+    assert_close(joined, want)
+    loss, metrics = model.losses({}, want, **step)
+    sums = []
+    model.losses({}, outputs[0], lambda s: sums.append(s) or s, **step)
+    other, others = model.losses({}, outputs[1], lambda s: s + sums[0], **step)
+    assert_close((other, others), (loss, metrics), 1e-5)
+
+
+@every_kind
+def test_slots_are_exchangeable(kind):
+    model, order = make(kind), (2, 0, 1)
+    x = images(2)
+    want = model(x, training=True, seed=FixedNoise())
+    got = model(x, training=True, seed=FixedNoise(order))
+    assert_close(got.slots, tf.gather(want.slots, order, axis=1))
+    assert_close(got.decoding, tf.nest.map_structure(lambda t: tf.gather(t, order, axis=1), want.decoding))
+    assert_close(model.losses({}, got), model.losses({}, want))
+    assert np.abs(got.slots - want.slots).max() > 1e-2
+
+
+@every_kind
+def test_keras_file(kind, tmp_path):
+    model = make(kind)
+    if kind != "slot_attention":
+        model.geco_beta.assign(0.7)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.config == model.config
+    assert {v.path: v.shape for v in loaded.variables} == {v.path: v.shape for v in model.variables}
+    x = images(2)
+    assert_close(loaded(x), model(x), 0)
+    assert_close(loaded(x, training=True, seed=1), model(x, training=True, seed=1), 0)
+
+
+@pytest.mark.parametrize("kind", ["one_layer", "slot_attention"])
+def test_compile_and_fit(kind):
+    model = make(kind)
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
+    x = images(8).numpy()
+    name = "loss" if kind == "slot_attention" else "nll"
+
+    def score():
+        return model.evaluate({"image": x}, batch_size=8, verbose=0, return_dict=True)[name]
+
+    before = score()
+    model.fit(x, batch_size=4, epochs=5, shuffle=False, verbose=0)
+    assert score() < before
+    if kind != "slot_attention":
+        assert model.geco_C_ema != 0
+
+
+@every_kind
+def test_the_same_seed_gives_the_same_weights(kind):
+    one, two = make(kind), make(kind)
+    for a, b in zip(one.variables, two.variables, strict=True):
+        assert a.path == b.path
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", ["default", "slot_attention"])
+def test_wrong_images_and_missing_seed(kind):
+    model = make(kind)
+    with pytest.raises(UserError, match=r"images must be \[B, 10, 10, 3\]; these are \[1, 10, 8, 3\]"):
+        model(tf.zeros([1, 10, 8, 3]))
+    with pytest.raises(UserError, match="divide bytes by 255"):
+        model(tf.zeros([1, 10, 10, 3], tf.uint8))
+    with pytest.raises(UserError, match="needs a seed"):
+        model(images(1), training=True)
