@@ -11,9 +11,9 @@ from tests.stacked_capsules.small_models import constellations, losses_by_halves
 @pytest.fixture(scope="module")
 def model():
     model = small_constellation()
-    rng = np.random.default_rng(0)
-    for bias in (model.decoder.capsules.caps_presence_bias, model.decoder.capsules.vote_presence_bias):
-        bias.assign(2.0 * rng.normal(size=bias.shape))  # capsules that differ
+    capsules = model.decoder.capsules
+    capsules.caps_presence_bias.assign([[-6.0], [0.5], [1.0]])  # one capsule is there never, two often
+    capsules.vote_presence_bias.assign(np.random.default_rng(0).normal(size=(3, 4)))
     return model
 
 

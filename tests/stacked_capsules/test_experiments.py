@@ -38,7 +38,8 @@ def test_weights_have_paths_of_their_own():
             SCAEConfig(),
             "canvas_size=28 template_size=11 n_part_caps=16 n_part_caps_dims=6 n_part_special_features=16 "
             "n_channels=1 n_obj_caps=10 n_obj_caps_params=32 colorize_templates=False "
-            "use_alpha_channel=False template_nonlin=relu1 color_nonlin=relu1 prior_within_example_sparsity_weight=1.0 "
+            "use_alpha_channel=False template_nonlin=relu1 color_nonlin=relu1 "
+            "prior_within_example_sparsity_weight=1.0 "
             "prior_between_example_sparsity_weight=1.0 posterior_within_example_sparsity_weight=10.0 "
             "posterior_between_example_sparsity_weight=10.0 dynamic_l2_weight=10.0",
         ),
