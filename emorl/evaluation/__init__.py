@@ -1,0 +1,1 @@
+"""What trained models are worth: segmentations, reconstructions, what each latent stands for."""

@@ -1,0 +1,5 @@
+"""Pictures of slots: arrays in, uint8 images [height, width, 3] out."""
+
+from emorl.plots.slots import emorl_plots, stages_picture
+
+__all__ = ["emorl_plots", "stages_picture"]
