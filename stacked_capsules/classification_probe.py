@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from stacked_capsules.initializers import fan_in_normal
+from stacked_capsules.dense import dense
 
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
@@ -19,7 +19,7 @@ class ClassificationProbe(keras.layers.Layer):
     def __init__(self, n_classes: int, **kwargs):
         super().__init__(**kwargs)
         self.n_classes = n_classes
-        self.linear = keras.layers.Dense(n_classes, kernel_initializer=fan_in_normal(), name="linear")
+        self.linear = dense(n_classes, "linear")
 
     def build(self, input_shape):
         """Creates the weights; `input_shape` is [B, O]."""

@@ -195,7 +195,7 @@ def assert_like_the_original(golden, kind, name, got, rtol):
 
 def make_model(config):
     """Builds our model from the original's flags."""
-    config = {**config, "prior_within_example_constant": config["prior_within_example_constant"] or 0.0}
+    config = {**config, "prior_within_example_constant": config.get("prior_within_example_constant") or 0.0}
     if config["model"] == "scae":
         return make_scae(SCAEConfig(**fields_of(SCAEConfig, config)))
     # the original gives the between-example weight no say, and the mixing divergence none either
