@@ -26,12 +26,16 @@ NONLINEARITIES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 }
 
 
-def nonlinearity(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
+def nonlinearity(name: str, option: str = "nonlinearity") -> Callable[[tf.Tensor], tf.Tensor]:
     """Looks up a nonlinearity.
+
+    Args:
+        name: Of the nonlinearity.
+        option: What asks for it, as the error calls it.
 
     Raises:
         UserError: No such name.
     """
     if name not in NONLINEARITIES:
-        raise UserError(f"nonlinearity: {name!r} is not known, use one of {', '.join(NONLINEARITIES)}")
+        raise UserError(f"{option}: {name!r} is not known, use one of {', '.join(NONLINEARITIES)}")
     return NONLINEARITIES[name]

@@ -80,8 +80,8 @@ class TemplateDecoder(keras.layers.Layer):
         self.use_alpha_channel = use_alpha_channel
         self.template_seed = template_seed
 
-        self._template_nonlinearity = nonlinearity(template_nonlin)
-        self._color_nonlinearity = nonlinearity(color_nonlin)
+        self._template_nonlinearity = nonlinearity(template_nonlin, "template_nonlin")
+        self._color_nonlinearity = nonlinearity(color_nonlin, "color_nonlin")
         if colorize_templates:
             self.color_hidden = dense(32, "color_hidden", activation="relu")
             self.color_output = dense(n_channels, "color_output")
