@@ -9,6 +9,7 @@ from absl import flags
 
 from protocols import TrainableModel, UserError
 from stacked_capsules.data import DataConfig
+from stacked_capsules.data.constellation import NAMED_GROUPS
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 
 FLAGS = flags.FLAGS
@@ -25,8 +26,24 @@ def define() -> None:
     flags.DEFINE_integer("batch_size", 32, "Global batch size, over all replicas.")
     flags.DEFINE_integer("canvas_size", 28, "Side of the image; smaller images are shifted in it.")
     flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
-    flags.DEFINE_integer("n_classes", None, "Number of labels; by default 10, as in MNIST.", lower_bound=1)
+    flags.DEFINE_integer("n_classes", 10, "Number of labels.", lower_bound=1)
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
+
+    # Constellations
+    flags.DEFINE_string(
+        "which_patterns",
+        "0,1,0",
+        "Pattern of each object: 0 square, 1 triangle, 2 pentagon, 3 L; 0+1 a compound; or basic, or all.",
+    )
+    flags.DEFINE_boolean("shuffle_corners", True, "Puts the points of an example in random order.")
+    flags.DEFINE_float("gaussian_noise", 0.0, "Standard deviation of noise on points.")
+    flags.DEFINE_float("drop_prob", 0.5, "Probability that an object is absent.")
+    flags.DEFINE_float("max_translation", 1.0, "Range of translations.")
+    flags.DEFINE_float("rotation_percent", 0.5, "Rotations are within +-pi times it.")
+    flags.DEFINE_float("max_scale", 3.0, "Objects are up to 1 + it times as large as their pattern.")
+    flags.DEFINE_float("min_scale", 3.0, "With --use_scale_schedule: the same at the start.")
+    flags.DEFINE_boolean("use_scale_schedule", False, "Lets the range of scales grow.")
+    flags.DEFINE_integer("schedule_steps", 0, "Over how many steps it grows.")
 
     # Optimisation
     flags.DEFINE_string("model", "scae", "scae or constellation.")
@@ -35,6 +52,7 @@ def define() -> None:
     flags.DEFINE_float("weight_decay", 0.0, "Weight of the kernels' l2 loss.")
 
     # Part capsules
+    flags.DEFINE_string("encoder_type", "conv_att", "Pools an image's features: conv_att, conv or linear.")
     flags.DEFINE_integer("template_size", 11, "Side of a template.")
     flags.DEFINE_integer("n_part_caps", 16, "Number of part capsules.")
     flags.DEFINE_integer("n_part_caps_dims", 6, "Dimensions of a part's pose.")
@@ -46,14 +64,31 @@ def define() -> None:
     )
     flags.DEFINE_string("template_nonlin", "relu1", "Nonlinearity on templates.")
     flags.DEFINE_string("color_nonlin", "relu1", "Nonlinearity on template colours.")
+    flags.DEFINE_boolean(
+        "learn_output_scale", False, "Learns the standard deviation of pixels; else it is 1."
+    )
     flags.DEFINE_string("prep", "none", "What is reconstructed: none (the image) or sobel (its edges).")
+    flags.DEFINE_string("vote_type", "enc", "Poses it is made of: enc (seen), soft or hard (of the votes).")
+    flags.DEFINE_string("pres_type", "enc", "Presences it is made of: enc, soft or hard.")
 
     # Object capsules
     flags.DEFINE_integer("n_obj_caps", 10, "Number of object capsules.")
     flags.DEFINE_integer("n_obj_caps_params", 32, "Dimensions of an object's parameters.")
+    flags.DEFINE_float("caps_dropout_rate", 0.0, "Probability that training drops an object capsule.")
+    flags.DEFINE_boolean("feed_templates", True, "Shows templates to the object encoder.")
+    flags.DEFINE_boolean("stop_grad_caps_inpt", True, "No gradient from the object encoder to the parts.")
+    flags.DEFINE_boolean("stop_grad_caps_target", True, "No gradient from parts' likelihood to the parts.")
     flags.DEFINE_string("presence_mask", "as_run", "as_run or log: how part presences mask attention (S25).")
 
+    # Constellation model
+    flags.DEFINE_integer("n_caps", 3, "Number of capsules.")
+    flags.DEFINE_integer("n_votes", 4, "Number of votes of a capsule.")
+    flags.DEFINE_integer("n_caps_params", 32, "Dimensions of a capsule's parameters.")
+    flags.DEFINE_string("decoder", "capsule", "capsule, or plain for the baseline without geometry.")
+
     # Loss
+    flags.DEFINE_string("prior_sparsity_loss_type", "l2", "l2, entropy or kl; images only.")
+    flags.DEFINE_string("posterior_sparsity_loss_type", "entropy", "l2, entropy or kl; images only.")
     flags.DEFINE_float("prior_within_example_sparsity_weight", 1.0, "Loss weight.")
     flags.DEFINE_float("prior_between_example_sparsity_weight", 1.0, "Loss weight.")
     flags.DEFINE_float(
@@ -61,6 +96,8 @@ def define() -> None:
     )
     flags.DEFINE_float("posterior_within_example_sparsity_weight", 10.0, "Loss weight.")
     flags.DEFINE_float("posterior_between_example_sparsity_weight", 10.0, "Loss weight.")
+    flags.DEFINE_float("caps_ll_weight", 1.0, "Loss weight of the parts' likelihood; images only.")
+    flags.DEFINE_float("primary_caps_sparsity_weight", 0.0, "Loss weight of parts' presences; images only.")
     flags.DEFINE_float("mixing_kl_weight", 0.0, "Loss weight; constellation only.")
     flags.DEFINE_float("sparsity_weight", 10.0, "Loss weight; constellation only.")
     flags.DEFINE_float("dynamic_l2_weight", 10.0, "Loss weight of deformations.")
@@ -71,8 +108,13 @@ def define() -> None:
 
 
 def data_config(**values: Any) -> DataConfig:
-    """Returns the data's options that the flags give; `values` go before them."""
-    return DataConfig(**(_fields_from_flags(DataConfig) | values))
+    """Returns the data's options that the flags give; `values` go before them.
+
+    Raises:
+        UserError: a flag cannot be read.
+    """
+    patterns = {"which_patterns": _patterns(FLAGS.which_patterns)}
+    return DataConfig(**(_fields_from_flags(DataConfig) | patterns | values))
 
 
 def make_model() -> TrainableModel:
@@ -97,12 +139,26 @@ def make_model() -> TrainableModel:
 
 
 def architecture_flags() -> set[str]:
-    """Returns the names of the flags that a resumed run may not change: they shape the variables."""
-    return {
-        *("model", "canvas_size", "n_channels", "template_size", "n_part_caps", "n_part_caps_dims"),
-        *("n_part_special_features", "cnn_strides", "colorize_templates", "use_alpha_channel"),
-        *("n_obj_caps", "n_obj_caps_params", "n_classes"),
+    """Returns the names of the flags that a resumed run may not change: they shape the model's variables."""
+    shaping = {
+        *("canvas_size", "n_channels", "n_classes", "template_size", "n_part_caps", "n_part_caps_dims"),
+        *("n_part_special_features", "encoder_type", "cnn_strides", "colorize_templates"),
+        *("use_alpha_channel", "learn_output_scale", "n_obj_caps", "n_obj_caps_params", "feed_templates"),
+        *("n_caps", "n_votes", "n_caps_params", "decoder"),
     }
+    fields = {field.name for field in dataclasses.fields(MODELS[FLAGS.model][0])}
+    return {"model"} | (shaping & fields)
+
+
+def _patterns(text):
+    """Reads "0,1+2" as ((0,), (1, 2)); names of sets of patterns stay."""
+    if text in NAMED_GROUPS:
+        return text
+    try:
+        return tuple(tuple(int(pattern) for pattern in group.split("+")) for group in text.split(","))
+    except ValueError:
+        known = ", ".join(NAMED_GROUPS)
+        raise UserError(f"--which_patterns={text}: give {known}, or one number for each object") from None
 
 
 def _fields_from_flags(config_class):
