@@ -12,18 +12,28 @@ from tests.parity.golden_arrays import emorl_noise
 
 @dataclasses.dataclass(frozen=True)
 class ReferenceNoise:
-    """Stands for a `Seed` whose draw i is draw i of the reference's forward pass."""
+    """Stands for a `Seed` whose draw i is draw i of the reference's forward pass.
+
+    Attributes:
+        seed: the file's.
+        tag: of the forward pass.
+        draw: its number.
+        rows: (i, n): the noise of image i of a batch of n, alone.
+    """
 
     seed: int
     tag: int
     draw: int = -1
+    rows: tuple[int, int] | None = None
 
     def fold(self, purpose):
         return dataclasses.replace(self, draw=purpose)
 
     def normal(self, shape):
         batch, slots, z = shape
-        return tf.reshape(emorl_noise(self.seed, self.tag, self.draw, (batch * slots, z)), shape)
+        first, batch = self.rows or (0, batch)
+        noise = emorl_noise(self.seed, self.tag, self.draw, (batch * slots, z))
+        return tf.reshape(noise, [batch, slots, z])[first : first + shape[0]]
 
 
 def make_model(meta):

@@ -6,6 +6,8 @@ it all that follows. The original's own float32 and float64 runs differ by `f64e
 close to its float32 as that. What float32 gives is compared below, up to refinement at the same tolerance.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from training.optimizers import Adam
 from training.schedules import WarmUpAndDecay
 
 FORWARD = pytest.mark.parametrize("path", ga.golden_files("emorl"), ids=lambda path: path.stem)
+EVALUATED = [path for path in ga.golden_files("emorl") if ga.load(path).meta["config"]["mode"] == "eval"]
 TRAINING = pytest.mark.parametrize("path", ga.golden_files("emorl_train"), ids=lambda path: path.stem)
 #: GECO's beta and moving average are compared relatively.
 GECO_RTOL = 1e-6
@@ -40,7 +43,11 @@ def float64():
 
 
 def run(golden, dtype):
-    """The model, its outputs, loss and metrics, and the tape."""
+    """The model, its outputs, loss and metrics, and the tape.
+
+    The original computes the same in training and evaluation, so its evaluation of a batch is compared with
+    our training mode: at inference ours takes each image's own loss. See `test_inference`.
+    """
     meta = golden.meta
     model = make_model(meta)
     set_weights(model, golden)
@@ -48,7 +55,7 @@ def run(golden, dtype):
     step = {} if config["model"] == "SlotAttention" else {"step": config["global_step"]}
     noise = ReferenceNoise(meta["seed"], meta["noise_tag"])
     with tf.GradientTape() as tape:
-        outputs = model(images_of(golden, "x", dtype), training=config["mode"] == "train", seed=noise, **step)
+        outputs = model(images_of(golden, "x", dtype), training=True, seed=noise, **step)
         loss, metrics = model.losses({}, outputs, **step)
     return model, outputs, loss, metrics, tape
 
@@ -72,8 +79,7 @@ def test_forward_and_gradients(path, float64):
         noise = ReferenceNoise(golden.meta["seed"], golden.meta["posterior_noise_tag"])
         step = golden.meta["config"]["global_step"]
         images = images_of(golden, "x", "float64")
-        training = golden.meta["config"]["mode"] == "train"
-        posterior = model(images, training=training, seed=noise, step=step).stages[-1].posterior
+        posterior = model(images, training=True, seed=noise, step=step).stages[-1].posterior
         z = golden.meta["config"]["net"]["z_size"]
         got["posterior_mean"] = tf.reshape(posterior.mean, [-1, z])
         got["posterior_std"] = tf.reshape(posterior.std, [-1, z])
@@ -98,6 +104,24 @@ def compare_gradients(golden, model, gradients, rtol=ga.GRADIENT_RTOL, atol=0.0)
         keys = {"key": f"grad/{name}", "sample_key": f"gradsample/{name}"}
         zero = atol if name in golden.meta["zero_grads"] else 0.0
         ga.assert_projected(golden, name=name, got=gradients[name], rtol=rtol, atol=zero, **keys)
+
+
+@pytest.mark.parametrize("path", EVALUATED, ids=lambda path: path.stem)
+def test_inference(path, float64):
+    """Every image of a batch comes out as the original's evaluation, one image at a time, has it."""
+    golden = ga.load(path)
+    meta = golden.meta
+    model = make_model(meta)
+    set_weights(model, golden)
+    noise = ReferenceNoise(meta["seed"], meta["noise_tag"])
+    images = images_of(golden, "x", "float64")
+    step = {} if meta["config"]["model"] == "SlotAttention" else {"step": meta["config"]["global_step"]}
+    got = reference_outputs(model(images, training=False, seed=noise, **step))
+    for i in range(len(images)):
+        alone = dataclasses.replace(noise, rows=(i, len(images)))
+        want = reference_outputs(model(images[i : i + 1], training=True, seed=alone, **step))
+        for key, value in want.items():
+            np.testing.assert_allclose(got[key][i : i + 1], value, rtol=1e-9, atol=1e-9, err_msg=key)
 
 
 @FORWARD
