@@ -64,9 +64,7 @@ def define() -> None:
     )
     flags.DEFINE_string("template_nonlin", "relu1", "Nonlinearity on templates.")
     flags.DEFINE_string("color_nonlin", "relu1", "Nonlinearity on template colours.")
-    flags.DEFINE_boolean(
-        "learn_output_scale", False, "Learns the standard deviation of pixels; else it is 1."
-    )
+    flags.DEFINE_boolean("learn_output_scale", False, "Learns the scale of pixel noise; else it is 1.")
     flags.DEFINE_string("prep", "none", "What is reconstructed: none (the image) or sobel (its edges).")
     flags.DEFINE_string("vote_type", "enc", "Poses it is made of: enc (seen), soft or hard (of the votes).")
     flags.DEFINE_string("pres_type", "enc", "Presences it is made of: enc, soft or hard.")
