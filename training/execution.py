@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -17,14 +17,27 @@ from training.train_state import TrainState
 _VALIDATION = 0x5EED
 
 
+class StepMetrics(NamedTuple):
+    """Metrics that may still be on their way from the device.
+
+    Attributes:
+        names: sorted.
+        values: float32 [n_metrics].
+    """
+
+    names: tuple[str, ...]
+    values: tf.Tensor
+
+    def as_floats(self) -> dict[str, float]:
+        """Waits for the device; returns the values by name."""
+        return dict(zip(self.names, self.values.numpy().tolist(), strict=True))
+
+
 class Execution:
     """Takes training steps; Python is entered once per call, and nothing waits for the device.
 
     A step that is not sound (`training.step.is_sound`) and all that follow leave the state as it was before
     it, and `state.fault` tells which one it was: looked at seldom, the state is still the last good one.
-
-    Attributes:
-        metric_names: of the vector that `steps` returns; known after its first call.
     """
 
     def __init__(
@@ -46,10 +59,9 @@ class Execution:
         self._replicas = replicas
         self._key = Seed.of(seed).key  # [2]
         self._jit_compile = jit_compile
-        self._functions: dict[tuple, Callable] = {}
-        self.metric_names: list[str] = []
+        self._functions: dict[tuple, tuple[Callable, Callable, list[str]]] = {}
 
-    def steps(self, iterator: Any, n: int = 1, **options: Any) -> tf.Tensor:
+    def steps(self, iterator: Any, n: int = 1, **options: Any) -> StepMetrics:
         """Takes n steps on the iterator's next n batches.
 
         Args:
@@ -58,44 +70,46 @@ class Execution:
             **options: the model's keyword options in this phase; each combination is one graph.
 
         Returns:
-            metrics of the last step, or of the one that went wrong, as a vector [len(metric_names)].
+            metrics of the last step, or of the one that went wrong.
         """
-        one, many = self._functions_for(options)
-        vector = one(iterator)
-        return vector if n == 1 else many(iterator, tf.constant(n - 1), vector)
+        one, many, names = self._functions_for(options)
+        values = one(iterator)
+        if n > 1:
+            values = many(iterator, tf.constant(n - 1), values)
+        return StepMetrics(tuple(names), values)
 
     def _functions_for(self, options: Mapping[str, Any]):
         key = tuple(sorted(options.items()))
         if key not in self._functions:
             step = replace(self._step, options=options)
             pure = tf.function(step, autograph=False, jit_compile=True) if self._jit_compile else step
+            names: list[str] = []  # known once a step is traced
 
             @tf.function(autograph=False)
             def one(iterator):
-                return self._take(pure, iterator, None)
+                return self._take(pure, iterator, names, None)
 
             @tf.function(autograph=False)
-            def many(iterator, n, vector):
+            def many(iterator, n, values):
                 return tf.while_loop(
                     lambda i, _: i < n,
-                    lambda i, last: (i + 1, self._take(pure, iterator, last)),
-                    (tf.constant(0), vector),
+                    lambda i, last: (i + 1, self._take(pure, iterator, names, last)),
+                    (tf.constant(0), values),
                     parallel_iterations=1,
                 )[1]
 
-            self._functions[key] = (one, many)
+            self._functions[key] = (one, many, names)
         return self._functions[key]
 
-    def _take(self, pure, iterator, last):
-        """Takes one step; `last` is the vector to return where the state is frozen already."""
+    def _take(self, pure, iterator, names, last):
+        """Takes one step and fills in `names`; `last` is what to return where the state is frozen already."""
 
         def on_replica(batch):
             variables, slots = self._state.read()
             count, fault = tf.identity(self._state.step), tf.identity(self._state.fault)
             *new, metrics = pure(variables, slots, batch, count, self._replicas.seed(self._key))
-            names = sorted(metrics)
-            self.metric_names = names
-            vector = tf.stack([metrics[name] for name in names])  # [n_metrics]
+            names[:] = sorted(metrics)
+            values = tf.stack([metrics[name] for name in names])  # [n_metrics]
             frozen = fault >= 0
             healthy = is_sound(metrics) & ~frozen
             new, count, fault = tf.cond(
@@ -104,12 +118,12 @@ class Execution:
                 lambda: ([variables, slots], count, tf.where(frozen, fault, count)),
             )
             if last is not None:
-                vector = tf.where(frozen, last, vector)
-            return (*new, count, fault), vector
+                values = tf.where(frozen, last, values)
+            return (*new, count, fault), values
 
-        new, vector = self._replicas.strategy.run(on_replica, args=(iterator.get_next(),))
+        new, values = self._replicas.strategy.run(on_replica, args=(iterator.get_next(),))
         self._state.assign(*new)
-        return self._replicas.first(vector)
+        return self._replicas.first(values)
 
 
 class Validation:
@@ -120,17 +134,20 @@ class Validation:
         self._state = state
         self._replicas = replicas
         self._key = Seed.of(seed).key  # [2]
-        self._functions: dict[tuple, Callable] = {}
-        self.metric_names: list[str] = []
+        self._functions: dict[tuple, tuple[Callable, list[str]]] = {}
 
-    def __call__(self, iterator: Any, **options: Any) -> tf.Tensor:
-        """Returns the metrics of the iterator's next batch as a vector [len(metric_names)]."""
+    def __call__(self, iterator: Any, **options: Any) -> StepMetrics:
+        """Returns the metrics of the iterator's next batch."""
         key = tuple(sorted(options.items()))
         if key not in self._functions:
-            self._functions[key] = tf.function(lambda i: self._metrics(i, options), autograph=False)
-        return self._functions[key](iterator)
+            names: list[str] = []  # known once it is traced
+            function = tf.function(lambda i: self._metrics(i, names, options), autograph=False)
+            self._functions[key] = (function, names)
+        function, names = self._functions[key]
+        values = function(iterator)
+        return StepMetrics(tuple(names), values)
 
-    def _metrics(self, iterator, options):
+    def _metrics(self, iterator, names, options):
         def on_replica(batch):
             step = tf.identity(self._state.step)
             seed = self._replicas.seed(self._key).fold(step).fold(_VALIDATION)
@@ -138,7 +155,7 @@ class Validation:
                 batch, step, seed, batch_sum=self._replicas.batch_sum, training=False, **options
             )
             metrics = {**metrics, "loss": loss}
-            self.metric_names = sorted(metrics)
-            return tf.stack([tf.cast(metrics[name], tf.float32) for name in self.metric_names])
+            names[:] = sorted(metrics)
+            return tf.stack([tf.cast(metrics[name], tf.float32) for name in names])
 
         return self._replicas.first(self._replicas.strategy.run(on_replica, args=(iterator.get_next(),)))

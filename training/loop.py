@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from protocols import Batch, DataSource, TrainableModel, UserError
-from training.execution import Execution, Validation
+from training.execution import Execution, StepMetrics, Validation
 from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
 from training.interruption import Interruption
 from training.numerics import checked_numerics
@@ -25,6 +24,9 @@ from training.snapshots import restore_state, write_snapshot
 from training.step import TrainingStep
 from training.train_config import TrainConfig
 from training.train_state import TrainState
+
+#: Number of calls after which what they returned is looked at, if nothing else asks for it.
+_LOOK_AT_LEAST_EVERY = 100
 
 Plots = Callable[[TrainableModel, Batch, int], Mapping[str, np.ndarray]]
 
@@ -91,7 +93,7 @@ class _Run:
         self.validation = Validation(step.model, self.state, replicas, config.seed)
         self.run_log = RunLog(folder, self.step)
         self.bar = progress_bar(self.step, config.max_train_steps, folder.name)
-        self.unchecked: list[tuple[int, tf.Tensor]] = []  # steps taken after a call, and that call's metrics
+        self.unchecked: list[tuple[int, StepMetrics]] = []  # steps taken, and that call's metrics
         self.metrics: dict[str, float] = {}  # of the last step that was looked at
         self.last_report: dict[str, float] = {}
         self.plot_batch: Batch | None = None
@@ -111,11 +113,11 @@ class _Run:
         self.window = (self.step, self.started)
         while self.step < self.config.max_train_steps:
             n, options = self._next_call()
-            vector = self.execution.steps(train, n, **options)
+            metrics = self.execution.steps(train, n, **options)
             if not self.metrics and not self.unchecked:
                 self.window = (self.step + n, time.monotonic())  # rates leave tracing out
             self.step += n
-            self.unchecked.append((self.step, vector))
+            self.unchecked.append((self.step, metrics))
             self.bar.update(n)
             self._do_what_is_due(valid, options)
             if interruption.received and self.step < self.config.max_train_steps:
@@ -129,10 +131,10 @@ class _Run:
 
     def _do_what_is_due(self, valid, options):
         config = self.config
-        if self._due(config.run_updates_every):
+        if self._due(config.run_updates_every) or len(self.unchecked) == _LOOK_AT_LEAST_EVERY:
             self._look()
         if self._due(config.update_steps):
-            self._update_averages(self._look(), self.validation(valid, **options).numpy())
+            self._update_averages(self._look(), self.validation(valid, **options).as_floats())
         if self._due(config.report_loss_steps) or self.step == config.max_train_steps:
             self._report()
         if self._due(config.summary_steps):
@@ -162,12 +164,11 @@ class _Run:
     def _look(self):
         """Waits for the device; returns the metrics of the last step, or stops if one went wrong."""
         if self.unchecked:
-            names = self.execution.metric_names
             fault = int(self.state.fault.numpy())
             if fault >= 0:
-                vector = next(vector for step, vector in self.unchecked if step > fault)
-                self._stop_at_fault(fault, dict(zip(names, vector.numpy().tolist(), strict=True)))
-            self.metrics = dict(zip(names, self.unchecked[-1][1].numpy().tolist(), strict=True))
+                metrics = next(metrics for step, metrics in self.unchecked if step > fault)
+                self._stop_at_fault(fault, metrics.as_floats())
+            self.metrics = self.unchecked[-1][1].as_floats()
             self.unchecked.clear()
         return self.metrics
 
@@ -187,14 +188,13 @@ class _Run:
 
     def _update_averages(self, metrics, valid):
         values = {f"train/{k}": v for k, v in metrics.items() if k not in ("lr", *GRADIENT_STATISTICS)}
-        names = [f"valid/{name}" for name in self.validation.metric_names]
-        values |= dict(zip(names, valid.tolist(), strict=True))
-        for name in names:
-            if math.isnan(values[name]):
+        for name, value in valid.items():
+            if math.isnan(value):
                 raise UserError(
-                    f"{name} is nan at step {self.step}: the training stopped, earlier snapshots stay; "
+                    f"valid/{name} is nan at step {self.step}: the training stopped, earlier snapshots stay; "
                     "see whether the validation data are finite"
                 )
+            values[f"valid/{name}"] = value
         self.averages.update(values)
         self.bar.set_postfix(loss=f"{self.averages.averages()['train/loss']:.4g}", refresh=False)
 

@@ -16,41 +16,43 @@ from tqdm import tqdm
 from training.run_folder import METRICS_FILE
 from training.snapshots import REPORT_PREFIX
 
-_UPDATES = f"{REPORT_PREFIX}updates"
-
 
 class MovingAverages:
     """Exponential moving averages without the bias of their start at zero (Kingma & Ba 2015, section 3).
 
-    After values x_1 .. x_n the average is sum_i (1 - d) d^(n - i) x_i / (1 - d^n): the weights sum to one.
+    After values x_1 .. x_n the average is sum_i (1 - d) d^(n - i) x_i / (1 - d^n): the weights sum to one. A
+    metric may come and go with the phases of a training; only those of the last update are told.
     """
 
     def __init__(self, decay: float, names_and_state: Mapping[str, np.ndarray] | None = None):
         """Starts empty, or from what `state` returned (other names are ignored)."""
         self._decay = decay
-        given = names_and_state or {}
-        self._updates = int(given.get(_UPDATES, 0))
-        self._biased = {
-            name.removeprefix(REPORT_PREFIX): float(value)
-            for name, value in given.items()
-            if name.startswith(REPORT_PREFIX) and name != _UPDATES
+        self._biased_and_count = {
+            name.removeprefix(REPORT_PREFIX): (float(pair[0]), float(pair[1]))
+            for name, pair in (names_and_state or {}).items()
+            if name.startswith(REPORT_PREFIX)
         }
 
     def update(self, values: Mapping[str, float]) -> None:
         """Takes in one value of every metric."""
-        self._updates += 1
+        old = self._biased_and_count
+        self._biased_and_count = {}
         for name, value in values.items():
-            old = self._biased.get(name, 0.0)
-            self._biased[name] = old + (float(value) - old) * (1.0 - self._decay)
+            biased, count = old.get(name, (0.0, 0.0))
+            self._biased_and_count[name] = (
+                biased + (float(value) - biased) * (1.0 - self._decay),
+                count + 1.0,
+            )
 
     def averages(self) -> dict[str, float]:
         """Returns the averages by name; empty before the first update."""
-        return {name: value / (1.0 - self._decay**self._updates) for name, value in self._biased.items()}
+        pairs = self._biased_and_count.items()
+        return {name: biased / (1.0 - self._decay**count) for name, (biased, count) in pairs}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns arrays by name that a snapshot can hold."""
-        arrays = {f"{REPORT_PREFIX}{name}": np.float64(value) for name, value in self._biased.items()}
-        return {**arrays, _UPDATES: np.int64(self._updates)}
+        """Returns arrays by name that a snapshot can hold: [biased average, number of updates]."""
+        pairs = self._biased_and_count.items()
+        return {f"{REPORT_PREFIX}{name}": np.array(pair, np.float64) for name, pair in pairs}
 
 
 class RunLog:

@@ -20,6 +20,13 @@ def test_averages_by_hand():
     assert averages.averages() == {"x": pytest.approx(0.58 / 0.19)}
 
 
+def test_metrics_come_and_go():
+    averages = MovingAverages(0.9)
+    averages.update({"x": 1.0, "y": 1.0})
+    averages.update({"x": 1.0, "z": 3.0})
+    assert averages.averages() == {"x": pytest.approx(1.0), "z": pytest.approx(3.0)}
+
+
 def test_averages_are_tensorflow_1s():
     values = np.random.default_rng(0).normal(size=20).astype(np.float32)
     averages = MovingAverages(0.9)
