@@ -45,8 +45,8 @@ flags.DEFINE_integer("checkpoint_freq", 25_000, "Steps between snapshots.", lowe
 flags.DEFINE_integer("num_workers", 8, "Threads that read and generate data.", lower_bound=1)
 flags.DEFINE_enum("mode", "train", ["train"], "The split to train on; test scenes are for evaluation.")
 # Reports show the metrics of their step, as the original's, and pictures of it.
-flags.set_default(flags.FLAGS["ema"], 0.0)
-flags.set_default(flags.FLAGS["plot"], True)
+FLAGS.set_default("ema", 0.0)
+FLAGS.set_default("plot", True)
 
 
 def main(_) -> None:
