@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -12,6 +14,9 @@ from absl import app, flags
 from protocols import UserError
 
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
+#: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
+_WRAPPED = re.compile(r"\bUserError: (.*?)\nTraceback", re.DOTALL)
+_UNREADABLE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
 
 
 def run(main: Callable[[list[str]], None]) -> NoReturn:
@@ -28,10 +33,26 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
             main(arguments)
         except UserError as error:
             _exit(f"error: {_one_line(error)}", 1)
+        except tf.errors.OpError as error:
+            mistake = data_mistake(error)
+            if mistake is None:
+                raise
+            _exit(f"error: {_one_line(mistake)}", 1)
         except KeyboardInterrupt as error:
             _exit(_one_line(error) or _INTERRUPTED, 130)
 
     app.run(guarded, flags_parser=_parse)
+
+
+def data_mistake(error: tf.errors.OpError) -> str | None:
+    """Returns what to tell of an error that reading data ended with; None where it stems from elsewhere."""
+    wrapped = _WRAPPED.search(error.message)
+    if wrapped:
+        return wrapped[1]
+    if isinstance(error, _UNREADABLE) and "IteratorGetNext" in error.message:
+        cause = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message.split("\n")[0])
+        return f"the data cannot be read: {cause.strip()}; see whether the files are there and whole"
+    return None
 
 
 def make_deterministic(wanted: bool) -> None:
@@ -42,7 +63,12 @@ def make_deterministic(wanted: bool) -> None:
 
 def _parse(arguments):
     try:
-        return flags.FLAGS(arguments)
+        rest = flags.FLAGS(arguments)
+        for name in flags.FLAGS:
+            value = flags.FLAGS[name].value
+            if isinstance(value, float) and not math.isfinite(value):
+                _exit(f"error: flag --{name}={value}: give a finite number", 1)
+        return rest
     except UnicodeDecodeError:
         _exit("error: a --flagfile is no text file", 1)
     except flags.Error as error:

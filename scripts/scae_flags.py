@@ -47,7 +47,7 @@ def define() -> None:
 
     # Optimisation
     flags.DEFINE_string("model", "scae", "scae or constellation.")
-    flags.DEFINE_float("lr", 1e-4, "Learning rate.")
+    flags.DEFINE_float("lr", 1e-4, "Learning rate.", lower_bound=0.0)
     flags.DEFINE_boolean("use_lr_schedule", True, "Multiplies it by 0.96 every 10,000 steps, continuously.")
     flags.DEFINE_float("weight_decay", 0.0, "Weight of the kernels' l2 loss.")
 

@@ -12,7 +12,6 @@ from stacked_capsules.data import load
 from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
 from training.loop import train
 from training.optimizers import RMSProp
-from training.replicas import make_replicas
 from training.run_folder import METRICS_FILE, prepare_run_folder
 from training.schedules import Constant, ExponentialDecay
 
@@ -34,8 +33,7 @@ def main(_) -> None:
     config = training_flags.train_config()
     folder = training_flags.run_folder()
     command_line.make_deterministic(FLAGS.deterministic)
-    replicas = make_replicas(FLAGS.strategy, FLAGS.replicas)
-    replicas.check_batch_size(FLAGS.batch_size)
+    replicas = training_flags.replicas(FLAGS.batch_size)
     data = load(scae_flags.data_config())
     with replicas.scope():
         model = scae_flags.make_model()

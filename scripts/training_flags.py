@@ -9,7 +9,8 @@ from typing import Any
 
 from absl import flags
 
-from training.replicas import STRATEGIES
+from protocols import UserError
+from training.replicas import STRATEGIES, Replicas, make_replicas
 from training.run_folder import folder_of_run
 from training.train_config import TrainConfig
 
@@ -49,6 +50,22 @@ def train_config(**values: Any) -> TrainConfig:
     """Returns the settings that the flags give; `values` are those that the script calls otherwise."""
     names = [field.name for field in dataclasses.fields(TrainConfig) if field.name in FLAGS]
     return TrainConfig(**({name: FLAGS[name].value for name in names} | values))
+
+
+def replicas(batch_size: int) -> Replicas:
+    """Makes the replicas that the flags ask for.
+
+    Raises:
+        UserError: there are no such devices, the batch cannot be split over them, or XLA is to compile a step
+            that has several.
+    """
+    replicas = make_replicas(FLAGS.strategy, FLAGS.replicas)
+    replicas.check_batch_size(batch_size)
+    if FLAGS.jit_compile and replicas.n > 1:
+        raise UserError(
+            f"--jit_compile is for one replica, and there are {replicas.n}: leave it out, or set --replicas=1"
+        )
+    return replicas
 
 
 def run_folder() -> Path:

@@ -62,6 +62,7 @@ def prepare_run_folder(
         UserError: the folder cannot be written, holds what no run writes (with `overwrite`), or belongs to a
             run with another architecture. Nothing is changed then.
     """
+    _check_values(flags)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
@@ -80,9 +81,7 @@ def prepare_run_folder(
 
 def write_flags(folder: Path, flags: Mapping[str, str]) -> None:
     """Writes `flags.txt`, which `--flagfile` accepts; without overwriting, lest using it deletes the run."""
-    broken = [name for name, value in flags.items() if "\n" in value]
-    if broken:
-        raise UserError(f"--{broken[0]} has a line break in its value: give it on one line")
+    _check_values(flags)
     temporary = folder / f"{FLAGS_FILE}.tmp"
     lines = [f"--{name}={'false' if name == 'overwrite' else value}\n" for name, value in flags.items()]
     temporary.write_text("".join(lines), encoding="utf-8")
@@ -104,6 +103,12 @@ def read_flags(folder: Path) -> dict[str, str]:
         return {name: value for name, value in pairs}
     except (OSError, ValueError):
         raise UserError(f"{path} is damaged: it should hold one --flag=value per line") from None
+
+
+def _check_values(flags):
+    broken = [name for name, value in flags.items() if "\n" in value]
+    if broken:
+        raise UserError(f"--{broken[0]} has a line break in its value: give it on one line")
 
 
 def _check_architecture(folder, flags, architecture):

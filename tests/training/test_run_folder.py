@@ -73,6 +73,14 @@ def test_another_architecture_is_refused(tmp_path):
     assert (tmp_path / "flags.txt").read_bytes() == before
 
 
+def test_flags_that_cannot_be_written_are_noticed_before_a_run_is_cleared(tmp_path):
+    make_run(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(UserError, match="--text has a line break"):
+        prepare_run_folder(tmp_path, FLAGS | {"text": "a\nb"}, overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
 def test_overwrite_clears_a_run(tmp_path):
     make_run(tmp_path)
     assert prepare_run_folder(tmp_path, FLAGS | {"size": "4"}, ("size",), overwrite=True) == []
