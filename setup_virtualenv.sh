@@ -21,11 +21,7 @@ _setup() {
   # shellcheck disable=SC1091
   source "$_repo/.venv/bin/activate"
   export PYTHONPATH="$_repo${PYTHONPATH:+:$PYTHONPATH}"
-  export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
 }
 
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-  _setup || exit 1
-else
-  _setup || exit 1
-fi
+# Sourced by a script it ends that script, through its `set -e`; in a shell of the user's it only says no.
+_setup || return 1 2>/dev/null || exit 1
