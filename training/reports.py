@@ -39,10 +39,8 @@ class MovingAverages:
         self._biased_and_count = {}
         for name, value in values.items():
             biased, count = old.get(name, (0.0, 0.0))
-            self._biased_and_count[name] = (
-                biased + (float(value) - biased) * (1.0 - self._decay),
-                count + 1.0,
-            )
+            biased += (float(value) - biased) * (1.0 - self._decay)
+            self._biased_and_count[name] = (biased, count + 1.0)
 
     def averages(self) -> dict[str, float]:
         """Returns the averages by name; empty before the first update."""

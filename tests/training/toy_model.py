@@ -50,6 +50,8 @@ class ToyModel(TrainableModel):
 
     def loss_and_metrics(self, batch, step, seed, batch_sum=one_replica, training=True, entropy_factor=1.0):
         loss, metrics = super().loss_and_metrics(batch, step, seed, batch_sum, training)
+        if entropy_factor != 1.0:  # a phase may have metrics of its own
+            metrics = {**metrics, "factor": entropy_factor}
         return loss * entropy_factor, metrics
 
     def after_step(self, metrics, step):
