@@ -15,7 +15,7 @@ EMORL = {"refinement_iters": 2, "geco_reconstruction_target": -1.0, "geco_warm_s
 KINDS = {
     "default": {},
     "no_layer": {"stochastic_layers": 0},
-    "one_layer": {"stochastic_layers": 1},
+    "one_layer": {"stochastic_layers": 1, "refinement_iters": 1},
     "two_layers_reversed": {"stochastic_layers": 2, "reverse_prior_plusplus": False},
     "bottom_up": {"bottom_up_prior": True, "reverse_prior_plusplus": False},
     "no_refinement": {"refinement_iters": 0, "use_geco": False},
@@ -23,6 +23,8 @@ KINDS = {
         "image_likelihood": "GMM",
         "image_decoder": "iodine",
         "use_DualGRU": False,
+        "stochastic_layers": 2,
+        "refinement_iters": 1,
     },
     "slot_attention": None,
 }

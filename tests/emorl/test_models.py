@@ -53,20 +53,24 @@ def test_outputs(kind):
             assert (outputs.layers[0].posterior.std > 0).numpy().all()
 
 
+@pytest.mark.slow
 @some_kinds
 def test_graphs_give_what_eager_gives(kind):
     """A graph for batches of any size, and XLA for one."""
     model = make(kind)
 
     def train(x, key):
-        return model(x, training=True, seed=Seed(key))
+        with tf.GradientTape() as tape:
+            loss, metrics = model.loss_and_metrics({"image": x}, tf.constant(3), Seed(key))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        return metrics, [g for g in gradients if g is not None]
 
     key = tf.constant([5, 6])
     signature = [tf.TensorSpec([None, SIZE, SIZE, 3]), tf.TensorSpec([2], tf.int32)]
     any_size = tf.function(train, input_signature=signature)
-    for n in (1, 3):
-        assert_close(any_size(images(n), key), train(images(n), key))
-    assert_close(tf.function(train, jit_compile=True)(images(2), key), train(images(2), key), 1e-3)
+    want = train(images(2), key)
+    assert_close(any_size(images(2), key), want)
+    assert_close(tf.function(train, jit_compile=True)(images(2), key), want)
 
 
 @every_kind
@@ -135,6 +139,7 @@ def test_keras_file(kind, tmp_path):
     assert_close(loaded(x, training=True, seed=1), model(x, training=True, seed=1), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["one_layer", "slot_attention"])
 def test_compile_and_fit(kind):
     model = make(kind)

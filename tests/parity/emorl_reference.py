@@ -41,12 +41,12 @@ def make_model(meta):
     config, net = meta["config"], dict(meta["config"]["net"])
     if config["model"] == "SlotAttention":
         return make_slot_attention(SlotAttentionConfig(**net))
-    net["geco_warm_start"] = config.get("train", net)["geco_warm_start"]
+    train = config.get("train", {})
+    net |= {name: train[name] for name in ("geco_warm_start", "geco_beta_stepsize") if name in train}
     geco = {
         "use_geco": config["geco"],
         "geco_reconstruction_target": config["geco_target_per_dim"],
         "geco_ema_alpha": config["geco_ema_alpha"],
-        "geco_beta_stepsize": config.get("train", {}).get("geco_beta_stepsize", 1e-6),
     }
     iterations = {"refinement_iters": config["refinement_iters"], "kl_beta_init": config["kl_beta"]}
     return make_efficient_morl(EMORLConfig(**net, **geco, **iterations))
