@@ -1,0 +1,21 @@
+import pytest
+
+from tests.scripts.processes import Processes
+from tests.scripts.tiny_runs import TRAIN
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory):
+    processes = Processes(tmp_path_factory.mktemp("processes"))
+    yield processes
+    processes.close()
+
+
+@pytest.fixture(scope="session")
+def trained(processes, tmp_path_factory):
+    """The folder of a finished run; tests that change it take a copy."""
+    logdir = tmp_path_factory.mktemp("runs")
+    ended = processes.run("scripts.train", *TRAIN, "--plot", "--plot_steps=4", f"--logdir={logdir}/{{name}}")
+    assert ended.code == 0, ended.stderr
+    assert ended.stderr == ""
+    return logdir / "tiny"

@@ -1,0 +1,99 @@
+"""The training script from end to end: what it leaves, how it goes on, on how many replicas."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.scripts.tiny_runs import POINTS, TRAIN, metrics
+from training.run_folder import read_flags
+from training.snapshots import list_snapshots, read_snapshot
+
+pytestmark = pytest.mark.slow
+
+
+def test_what_a_run_leaves(trained):
+    flags = read_flags(trained)
+    assert flags["name"] == "tiny"
+    assert flags["n_part_caps"] == "3"
+    assert flags["cnn_strides"] == "2,2,1,1"
+    assert [os.path.basename(prefix) for prefix in list_snapshots(trained)] == ["model.ckpt-3", "model.ckpt-4"]
+    assert tf.train.latest_checkpoint(str(trained)) == str(trained / "model.ckpt-4")
+    lines = metrics(trained)
+    assert [line["step"] for line in lines] == [2, 4]
+    assert {"train/loss", "valid/loss", "train/best_cls_acc", "train/grad_global_norm", "lr"} <= lines[0].keys()
+    assert all(np.isfinite(list(line.values())).all() for line in lines)
+    pictures = sorted((trained / "plots").iterdir())
+    assert {"reconstructions.png", "templates.png", "learning_curves.png"} <= {p.name for p in pictures}
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert np.asarray(picture).std() > 0
+    summaries = {}
+    for path in trained.glob("events.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            summaries.setdefault(event.step, set()).update(value.tag for value in event.summary.value)
+    assert {"train/loss", "valid/loss", "grad/abs_max"} <= summaries[2]
+    assert {"train/loss", "reconstructions", "templates"} <= summaries[4]
+
+
+def test_started_again_with_its_own_flags_it_goes_on(processes, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "tiny")
+    flags = (f"--flagfile={trained}/flags.txt", f"--logdir={tmp_path}/{{name}}", "--noplot")
+    again = processes.run("scripts.train", *flags, "--max_train_steps=6")
+    assert again.code == 0, again.stderr
+    assert "goes on from step 4" in again.stdout
+    assert metrics(tmp_path / "tiny")[:2] == metrics(trained)
+    assert [line["step"] for line in metrics(tmp_path / "tiny")] == [2, 4, 6]
+    done = processes.run("scripts.train", *flags, "--max_train_steps=6")
+    assert (done.code, "has 6 training steps already" in done.stdout) == (0, True)
+
+
+def test_replicas_tell_what_one_tells(processes, trained, tmp_path):
+    several = processes.run("scripts.train", *TRAIN, "--replicas=2", f"--logdir={tmp_path}/{{name}}")
+    assert several.code == 0, several.stderr
+    for got, want in zip(metrics(tmp_path / "tiny"), metrics(trained), strict=True):
+        assert got == pytest.approx(want, rel=1e-4, abs=1e-6)
+
+
+def test_evaluation_of_what_was_trained(processes, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "tiny")
+    flags = (f"--snapshot={tmp_path}/tiny/model.ckpt-3", f"--json={tmp_path}/a/scores.json")
+    ended = processes.run("scripts.eval_mnist", *flags, "--tsne_figure_name=")
+    assert ended.code == 0, ended.stderr
+    scores = json.loads((tmp_path / "a" / "scores.json").read_text())
+    assert scores == json.loads((tmp_path / "tiny" / "eval" / "eval_mnist-3.json").read_text())
+    assert (scores["step"], scores["n_examples"]) == (3, {"train": 1501, "valid": 296})
+
+
+def test_killed_at_a_random_step_it_ends_like_an_unbroken_run(processes, tmp_path):
+    """Then evaluates it."""
+    unbroken = ("scripts.train", *POINTS, "--max_train_steps=200", f"--logdir={tmp_path}/{{name}}", "--name=a")
+    broken = (*unbroken, "--name=b")
+    process, after = processes.start(*broken), 5 * random.randrange(1, 20)
+    while not (tmp_path / "b" / f"model.ckpt-{after}.index").exists():
+        time.sleep(0.01)
+    time.sleep(random.uniform(0.0, 0.1))
+    os.kill(process[0], signal.SIGKILL)
+    assert processes.wait(process).code == -signal.SIGKILL, "it ended before it could be killed"
+    for command in (broken, unbroken):
+        ended = processes.run(*command)
+        assert ended.code == 0, ended.stderr
+        assert ("goes on from step" in ended.stdout) == (command is broken)
+    one, other = (read_snapshot(f"{tmp_path}/{name}/model.ckpt-200") for name in "ab")
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
+
+    scored = processes.run("scripts.eval_constellation", f"--snapshot={tmp_path}/b", "--n_examples=50")
+    assert scored.code == 0, scored.stderr
+    scores = json.loads((tmp_path / "b" / "eval" / "eval_constellation-200.json").read_text())
+    assert scores["n_examples"] == 50
+    assert 0.3 < scores["segmentation_accuracy"] <= 1.0
