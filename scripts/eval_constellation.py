@@ -8,18 +8,22 @@ Flags of the run are read from its flags.txt; those given here win.
 
 from absl import flags
 
-from scripts import command_line, evaluated_run
+from scripts import command_line, evaluated_run, scae_flags
+from stacked_capsules.data import load
 from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
 
 FLAGS = flags.FLAGS
 
 evaluated_run.define_flags()
+scae_flags.define()
 flags.DEFINE_integer("n_examples", 10_000, "How many fresh examples to score.", lower_bound=1)
 
 
 def main(_) -> None:
     """Scores the model, prints the scores and writes JSON."""
-    run = evaluated_run.open_run("constellation")
+    run = evaluated_run.open_run(
+        ("constellation",), scae_flags.make_model, lambda: load(scae_flags.data_config())
+    )
     scores = evaluate_constellations(run.model, run.data.whole("valid"), FLAGS.n_examples, FLAGS.seed)
     print(f"{run.snapshot}, {scores['n_examples']:,} fresh examples")
     print(f"  segmentation accuracy     {scores['segmentation_accuracy']:.4f}")

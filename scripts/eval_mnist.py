@@ -15,12 +15,14 @@ from PIL import Image
 
 from protocols import UserError
 from scripts import command_line, evaluated_run, scae_flags
+from stacked_capsules.data import load
 from stacked_capsules.evaluation.image_evaluation import FEATURES, SPLITS, evaluate_images
 from stacked_capsules.plots import tsne_plot
 
 FLAGS = flags.FLAGS
 
 evaluated_run.define_flags()
+scae_flags.define()
 flags.DEFINE_string(
     "tsne_figure_name", "tsne.png", "Name of the t-SNE picture in the run's folder; empty: none."
 )
@@ -28,7 +30,7 @@ flags.DEFINE_string(
 
 def main(_) -> None:
     """Scores the model, prints two tables, writes JSON and the picture."""
-    run = evaluated_run.open_run("scae")
+    run = evaluated_run.open_run(("scae",), scae_flags.make_model, lambda: load(scae_flags.data_config()))
     n_classes = scae_flags.data_config().n_classes
     scores, collected = evaluate_images(run.model, run.data, n_classes, FLAGS.seed)
     print(f"{run.snapshot} on {FLAGS.dataset}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
-from scripts import scae_flags
-from stacked_capsules.data import load
 from training.run_folder import FLAGS_FILE, read_flags
 from training.snapshots import find_snapshot, restore_model
 
@@ -37,15 +36,23 @@ class EvaluatedRun(NamedTuple):
 
 
 def define_flags() -> None:
-    """Defines what all evaluations need; model and data flags are read from the run's folder unless given."""
+    """Defines what all evaluations need, beside the flags of models and data."""
     flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
     flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
-    flags.DEFINE_integer("seed", 0, "Seed of the images' shifts and of the clusters' starts.")
-    scae_flags.define()
+    flags.DEFINE_integer("seed", 0, "Seed of all that evaluation draws.")
 
 
-def open_run(model_name: str) -> EvaluatedRun:
+def open_run(
+    models: tuple[str, ...],
+    make_model: Callable[[], TrainableModel],
+    load_data: Callable[[], DataSource],
+) -> EvaluatedRun:
     """Reads flags, data and model of the snapshot that `--snapshot` names.
+
+    Args:
+        models: what `--model` may be.
+        make_model: builds the model that the flags describe.
+        load_data: opens the data that the flags describe.
 
     Raises:
         UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
@@ -55,13 +62,14 @@ def open_run(model_name: str) -> EvaluatedRun:
     snapshot = find_snapshot(FLAGS.snapshot)
     folder = Path(snapshot).parent
     adopt_saved_flags(folder)
-    if FLAGS.model != model_name:
+    if FLAGS.model not in models:
         raise UserError(
-            f"--model={FLAGS.model}: this script scores {model_name} models, and {folder} is of another"
+            f"--model={FLAGS.model}: this script scores {' and '.join(models)} models, "
+            f"and {folder} is of another"
         )
-    model = scae_flags.make_model()
+    model = make_model()
     step = restore_model(snapshot, model)
-    return EvaluatedRun(folder, snapshot, step, model, load(scae_flags.data_config()))
+    return EvaluatedRun(folder, snapshot, step, model, load_data())
 
 
 def adopt_saved_flags(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Pictures of slots: arrays in, uint8 images [height, width, 3] out."""
 
 from emorl.plots.slots import emorl_plots, stages_picture
+from emorl.plots.traversals import traversal_picture
 
-__all__ = ["emorl_plots", "stages_picture"]
+__all__ = ["emorl_plots", "stages_picture", "traversal_picture"]

@@ -24,8 +24,8 @@ def emorl_plots(
         seed: Of the samples.
 
     Returns:
-        "reconstructions", "slots", "masks" and (where there are layers) "attention", a row for each image, and
-        "stages", a row for each stage of the first one; uint8 [height, width, 3].
+        "reconstructions", "slots", "masks" and (where there are layers) "attention", a row for each image;
+        "stages", a row for each stage of the first image; uint8 [height, width, 3].
     """
     images = tf.convert_to_tensor(batch["image"])[:n_examples]
     views = StageViews(*(view.numpy() for view in stage_views(model, images, seed)))

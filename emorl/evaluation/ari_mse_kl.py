@@ -1,0 +1,95 @@
+"""Segmentation, reconstruction and rate of the first test scenes: the scores of EMORL's tables."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from emorl.evaluation.inference import infer
+from emorl.evaluation.scenes import over_scenes
+from emorl.metrics.adjusted_rand_index import adjusted_rand_index
+from emorl.metrics.iou import mean_iou, too_few_slots
+from emorl.metrics.mask_resize import resize_masks
+from emorl.metrics.mean_squared_error import mean_squared_error
+from emorl.metrics.segmentation import true_segmentation
+from protocols import DataSource, Seed, TrainableModel
+
+
+class SceneScores(NamedTuple):
+    """Scores of N scenes, each of its scene alone.
+
+    Attributes:
+        ari: float32 [N], adjusted Rand index of the foreground's pixels, as published.
+        ari_all: float32 [N], of all pixels.
+        miou: float64 [N], mean over objects of the IoU with their slots; NaN for a scene without objects.
+        mse: float32 [N], mean squared error of the reconstruction per colour value in [0, 1].
+        kl: float32 [N], KL of the final posterior to its prior, in nats; None for Slot Attention.
+    """
+
+    ari: np.ndarray
+    ari_all: np.ndarray
+    miou: np.ndarray
+    mse: np.ndarray
+    kl: np.ndarray | None
+
+    def summary(self) -> dict[str, dict[str, float] | None]:
+        """Mean and standard deviation of each score, under the names of the tables."""
+        names = {"ari": "ARI", "ari_all": "ARI_all", "miou": "mIoU", "mse": "MSE", "kl": "KL"}
+        return {names[score]: _mean_and_std(values) for score, values in self._asdict().items()}
+
+    def text_files(self) -> dict[str, str]:
+        """The original's files by name: mean and standard deviation; Slot Attention has no KL.txt."""
+        files = {"ARI.txt": (self.ari, "{:.3f},{:.3f}\n"), "MSE.txt": (self.mse, "{},{}\n")}
+        if self.kl is not None:
+            files["KL.txt"] = self.kl, "{},{}\n"
+        return {name: line.format(*_mean_and_std(values).values()) for name, (values, line) in files.items()}
+
+
+def ari_mse_kl(
+    model: TrainableModel, source: DataSource, n_images: int = 320, seed: Seed | int = 0
+) -> SceneScores:
+    """Scores the first test scenes.
+
+    Predicted masks are brought to the size of the true ones where these differ (E25: CLEVR). Where the model
+    has fewer slots than a scene has objects, a warning says what that does.
+
+    Args:
+        model: EfficientMORL or Slot Attention.
+        source: The data, with "mask".
+        n_images: How many scenes; fewer where the set is smaller.
+        seed: Of the samples.
+
+    Raises:
+        UserError: There is no scene, or it has no mask or one that is no partition.
+    """
+    scores, most_objects = [], 0
+    for scenes, seen in over_scenes(model, source, n_images, lambda x: infer(model, x, seed), ["mask"]):
+        true = true_segmentation(scenes["mask"]).labels  # [b, H', W']
+        predicted = resize_masks(seen.masks, true.shape[1:])  # [b, K, H', W', 1]
+        most_objects = max([most_objects, *(np.count_nonzero(np.unique(labels)) for labels in true.numpy())])
+        scores.append(
+            SceneScores(
+                adjusted_rand_index(true, predicted).numpy(),
+                adjusted_rand_index(true, predicted, foreground_only=False).numpy(),
+                mean_iou(true, predicted),
+                mean_squared_error(scenes["image"], seen.reconstruction).numpy(),
+                None if seen.kl is None else seen.kl.numpy(),
+            )
+        )
+    warning = too_few_slots(most_objects, model.config.K)
+    if warning:
+        warnings.warn(warning, stacklevel=2)
+    return SceneScores(
+        *(None if parts[0] is None else np.concatenate(parts) for parts in zip(*scores, strict=True))
+    )
+
+
+def _mean_and_std(values):
+    if values is None or np.isnan(values).all():
+        return None
+    return {
+        "mean": float(np.nanmean(values, dtype=np.float64)),
+        "std": float(np.nanstd(values, dtype=np.float64)),
+    }

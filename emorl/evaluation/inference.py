@@ -1,0 +1,43 @@
+"""What evaluation needs of EfficientMORL and of Slot Attention, under the same names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from emorl.slot_attention import SlotAttention
+from protocols import Seed, TrainableModel
+
+
+class Inferred(NamedTuple):
+    """What a model makes of images.
+
+    Attributes:
+        slots: float32 [B, K, z], a sample of the final posterior; Slot Attention's slots.
+        slot_means: float32 [B, K, z], the posterior's means; Slot Attention's slots.
+        reconstruction: float32 [B, H, W, 3] in [0, 1].
+        masks: float32 [B, K, H, W, 1], probabilities that sum to 1 over slots.
+        kl: float32 [B], of the final posterior; None: Slot Attention has none.
+    """
+
+    slots: tf.Tensor
+    slot_means: tf.Tensor
+    reconstruction: tf.Tensor
+    masks: tf.Tensor
+    kl: tf.Tensor | None
+
+
+def infer(model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int | None = 0) -> Inferred:
+    """Runs a model on images [B, H, W, 3] in [0, 1], as at inference; noise is the seed's alone."""
+    outputs = model(tf.cast(images, model.compute_dtype), training=False, seed=seed)
+    masks = tf.exp(outputs.decoding.mask_log_probs)  # [B, K, H, W, 1]
+    reconstruction = tf.reduce_sum(masks * outputs.decoding.means, axis=1)  # [B, H, W, 3]
+    if isinstance(model, SlotAttention):
+        means, kl = outputs.slots, None
+    else:
+        means, kl = outputs.stages[-1].posterior.mean, outputs.stages[-1].kl
+    inferred = Inferred(outputs.slots, means, reconstruction, masks, kl)
+    return tf.nest.map_structure(
+        lambda value: None if value is None else tf.cast(value, tf.float32), inferred
+    )

@@ -1,0 +1,80 @@
+"""Everything between an image and its slots, as arrays: what the original pickles, for `numpy.load` (E21)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from emorl.evaluation.scenes import over_scenes
+from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
+from emorl.metrics.segmentation import true_segmentation
+from protocols import DataSource, Seed, TrainableModel
+
+
+class Sample(NamedTuple):
+    """One scene and how its slots come about.
+
+    Attributes:
+        image: float32 [H, W, 3] in [0, 1].
+        labels: int32 [H', W'], the true entity of each pixel, and their number.
+        n_entities: How many entities there can be.
+        views: Of this image, without the batch's axis.
+        names: A name for each row of a picture.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    n_entities: int
+    views: StageViews
+    names: list[str]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays under the original's names, with its axis for a batch of one.
+
+        Where there are more stages than maps of attention, the last map stands for the others.
+        """
+        views = self.views
+        maps = len(views.attention)
+        attention = (
+            views.attention[np.minimum(np.arange(max(maps, len(views.masks))), maps - 1)]
+            if maps
+            else views.attention
+        )
+        arrays = {
+            "data/image": self.image,
+            "data/true_mask": 255
+            * (self.labels == np.arange(self.n_entities)[:, None, None, None]).astype(np.uint8),
+            "outputs/recons": views.reconstruction,
+            "outputs/pred_mask": views.masks,
+            "outputs/pred_mask_logits": views.mask_log_probs,
+            "outputs/components": views.slots,
+            "outputs/attention": attention,
+        }
+        return {name: array[None] for name, array in arrays.items()}
+
+
+def samples(
+    model: TrainableModel, source: DataSource, n_images: int = 10, seed: Seed | int = 0
+) -> Iterator[Sample]:
+    """Yields what becomes of the first test scenes, one after the other.
+
+    Args:
+        model: EfficientMORL or Slot Attention.
+        source: The data, with "mask".
+        n_images: How many scenes; fewer where the set is smaller.
+        seed: Of the samples.
+
+    Raises:
+        UserError: There is no scene, or it has no mask or one that is no partition.
+    """
+    for scenes, views in over_scenes(
+        model, source, n_images, lambda x: stage_views(model, x, seed), ["mask"]
+    ):
+        names = stage_names(model, views)
+        true = true_segmentation(scenes["mask"])
+        n_entities = int(true.n)
+        for row, image in enumerate(scenes["image"].numpy()):
+            image_views = StageViews(*(view[row].numpy() for view in views))
+            yield Sample(image, true.labels[row].numpy(), n_entities, image_views, names)

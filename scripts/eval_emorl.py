@@ -1,0 +1,247 @@
+"""Scores and pictures of an EfficientMORL or Slot Attention snapshot, on its data set's test scenes.
+
+    python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --json=scores.json
+    python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --eval_type=make_gifs
+
+--eval_type is one of
+    ARI_MSE_KL                     segmentation, reconstruction and rate: the scores of the paper's tables
+    sample_viz                     input, reconstruction, slots, masks and attention of every stage
+    disentanglement_preprocessing  how far each latent reaches, which the next two need
+    disentanglement_viz            each latent of --disentangle_slot moved
+    activeness                     how much images change with each latent
+    dci                            disentanglement, completeness, informativeness; the data must have factors
+    make_gifs                      the ten most active latents of every slot, moving
+    clevrtex                       the scores of the CLEVRTEX benchmark
+
+The snapshot is a run's folder, for its newest one, or a prefix such as .../model.ckpt-200000. Flags of the
+run are read from its flags.txt; those given here win. Files go to the run's eval/model.ckpt-<step>/.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from emorl.data import FACTORS, load
+from emorl.evaluation import gifs, latents
+from emorl.evaluation.ari_mse_kl import ari_mse_kl
+from emorl.evaluation.clevrtex import evaluate_clevrtex
+from emorl.evaluation.dci import dci_of_objects, matched_objects
+from emorl.evaluation.sample_viz import samples
+from emorl.metrics.disentanglement import latent_ranges, read_ranges, write_ranges
+from emorl.plots import stages_picture, traversal_picture
+from protocols import UserError
+from scripts import command_line, emorl_flags, evaluated_run
+from scripts.evaluated_run import EvaluatedRun
+from scripts.refinement_curriculum import refinement_curriculum
+
+FLAGS = flags.FLAGS
+
+#: Smallest and largest value of each latent, in the folder of a snapshot's files.
+RANGES_FILE = "z_range.txt"
+
+Scores = dict[str, Any]
+
+
+class Evaluation(NamedTuple):
+    """One of the evaluations.
+
+    Attributes:
+        run: (what is scored, folder for files, number of images) -> scores for JSON.
+        n_images: that number, where `--num_images_to_process` is not given.
+        masks: whether it needs masks.
+        factors: whether it needs factors.
+    """
+
+    run: Callable[[EvaluatedRun, Path, int], Scores]
+    n_images: int = 320
+    masks: bool = False
+    factors: bool = False
+
+
+def main(_) -> None:
+    """Runs one evaluation, prints what it gives, writes its files and JSON."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    evaluation = EVALUATIONS[FLAGS.eval_type]
+    iterations_given = FLAGS["refinement_iters"].present
+    run = evaluated_run.open_run(
+        tuple(emorl_flags.MODELS),
+        emorl_flags.make_model,
+        lambda: load(emorl_flags.data_config(masks=evaluation.masks, factors=evaluation.factors)),
+    )
+    if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
+        iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))
+        run.model.config = dataclasses.replace(run.model.config, refinement_iters=iterations)
+    folder = run.folder / "eval" / Path(run.snapshot).name
+    print(f"{run.snapshot} on {FLAGS.dataset}: {FLAGS.eval_type}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scores = evaluation.run(run, folder, FLAGS.num_images_to_process or evaluation.n_images)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
+    about = {"eval_type": FLAGS.eval_type, "model": FLAGS.model}
+    if FLAGS.model == "EfficientMORL":
+        about["refinement_iters"] = run.model.config.refinement_iters
+    for path in evaluated_run.write_scores(run, f"eval_emorl_{FLAGS.eval_type}", about | scores):
+        print(f"scores: {path}")
+
+
+def _ari_mse_kl(run, folder, n_images):
+    scores = ari_mse_kl(run.model, run.data, n_images, FLAGS.seed)
+    for name, text in scores.text_files().items():
+        (folder / name).write_text(text)
+    summary = scores.summary()
+    for name, score in summary.items():
+        print(f"  {name:<8}" + (f"{score['mean']:.6g} +- {score['std']:.3g}" if score else "none"))
+    return {"num_images": len(scores.mse), **summary}
+
+
+def _clevrtex(run, folder, n_images):
+    del folder
+    scores = evaluate_clevrtex(run.model, run.data, n_images, FLAGS.seed)
+    summary = {}
+    for name, values in scores.items():
+        defined = values[~np.isnan(values)]
+        summary[name] = {"mean": float(defined.mean()), "std": float(defined.std())} if len(defined) else None
+        print(f"  {name:<8}" + (f"{defined.mean():.6g} +- {defined.std():.3g}" if len(defined) else "none"))
+    return {"num_images": len(scores["MSE"]), **summary}
+
+
+def _sample_viz(run, folder, n_images):
+    found = []
+    for i, sample in enumerate(samples(run.model, run.data, n_images, FLAGS.seed)):
+        np.savez_compressed(folder / f"rinfo_{i}.npz", **sample.arrays())
+        picture = folder / f"rinfo_{i}.png"
+        Image.fromarray(stages_picture(sample.image, sample.views, sample.names)).save(picture)
+        found.append(str(picture))
+    print(f"  {len(found)} pictures, from {found[0]} on; their arrays are in the .npz beside each")
+    return {"num_images": len(found), "pictures": found}
+
+
+def _preprocessing(run, folder, n_images):
+    found = _found(run, min(n_images, latents.N_SCENES))
+    return {"num_images": len(found.slots), "z_range": _write_ranges(found, folder).tolist()}
+
+
+def _disentanglement_viz(run, folder, n_images):
+    slot = FLAGS.disentangle_slot
+    ranges = read_ranges(folder / RANGES_FILE, run.model.config.z_size)
+    pictures = []
+    moved = latents.traversals(latents.SlotMover(run.model), _found(run, n_images), slot, ranges)
+    for i, traversal in enumerate(moved):
+        path = folder / f"slot_{slot}_image_{i}_traversal.png"
+        Image.fromarray(traversal_picture(traversal, slot)).save(path)
+        np.savez_compressed(path.with_suffix(".npz"), **traversal._asdict())
+        pictures.append(str(path))
+    print("\n".join(f"  {path}" for path in pictures))
+    return {"slot": slot, "pictures": pictures}
+
+
+def _activeness(run, folder, n_images):
+    ranges = read_ranges(folder / RANGES_FILE, run.model.config.z_size)
+    found = _found(run, min(n_images, latents.N_SCENES))
+    return _write_activeness(latents.SlotMover(run.model), found, ranges, folder)
+
+
+def _dci(run, folder, n_images):
+    *factors, visibility = FACTORS[FLAGS.dataset]
+    assert visibility.name == "visibility"
+    objects = matched_objects(run.model, run.data, n_images, FLAGS.seed)
+    kinds = [factor.kind for factor in factors]
+    scores = dci_of_objects(objects, kinds, FLAGS.dci_compat, FLAGS.seed)
+    named = {
+        "informativeness_train": scores.informativeness_train,
+        "informativeness_test": scores.informativeness_test,
+        "disentanglement": scores.disentanglement,
+        "completeness": scores.completeness,
+    }
+    (folder / "dci.txt").write_text(f"{named}\n")
+    for name, score in named.items():
+        print(f"  {name:<22}{score:.4f}")
+    per_factor = scores.informativeness_per_factor.tolist()
+    return {
+        "num_images": objects.n_images,
+        "num_objects": len(objects.codes),
+        "compat": FLAGS.dci_compat,
+        **named,
+        "informativeness_per_factor": {f.name: s for f, s in zip(factors, per_factor, strict=True)},
+    }
+
+
+def _make_gifs(run, folder, n_images):
+    found, move = _found(run, max(n_images, latents.N_SCENES)), latents.SlotMover(run.model)
+    measured, shown = (
+        latents.FoundSlots(*(field[:n] for field in found)) for n in (latents.N_SCENES, n_images)
+    )
+    ranges = _write_ranges(measured, folder)
+    scores = _write_activeness(move, measured, ranges, folder)
+    written = []
+    for slot in range(run.model.config.K):
+        for i, traversal in enumerate(latents.traversals(move, shown, slot, ranges)):
+            for row, latent in enumerate(scores["most_active"]):
+                path = folder / f"image_{i}" / f"slot_{slot}_row_{row}.gif"
+                path.parent.mkdir(exist_ok=True)
+                gifs.write_gif(path, traversal.pictures[latent])
+                written.append(str(path))
+    print(f"  {len(written)} GIFs, from {written[0]} on")
+    return {**scores, "gifs": written}
+
+
+def _found(run, n_images):
+    return latents.find_slots(run.model, run.data, n_images, FLAGS.seed)
+
+
+def _write_ranges(found, folder):
+    ranges = latent_ranges(found.slots)
+    write_ranges(folder / RANGES_FILE, ranges)
+    print(f"  ranges of {len(ranges)} latents: {folder / RANGES_FILE}")
+    return ranges
+
+
+def _write_activeness(move, found, ranges, folder):
+    values = latents.activeness(move, found.slots, ranges, FLAGS.seed)
+    np.save(folder / "activeness.npy", values)
+    order = gifs.most_active(values).tolist()
+    print(f"  most active latents: {', '.join(map(str, order))}")
+    return {
+        "num_images": len(values),
+        "activeness": values.mean(axis=0, dtype=np.float64).tolist(),
+        "most_active": order,
+    }
+
+
+EVALUATIONS = {
+    "ARI_MSE_KL": Evaluation(_ari_mse_kl, masks=True),
+    "sample_viz": Evaluation(_sample_viz, n_images=10, masks=True),
+    "disentanglement_preprocessing": Evaluation(_preprocessing),
+    "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1),
+    "activeness": Evaluation(_activeness),
+    "dci": Evaluation(_dci, masks=True, factors=True),
+    "make_gifs": Evaluation(_make_gifs, n_images=1),
+    "clevrtex": Evaluation(_clevrtex, masks=True),
+}
+
+evaluated_run.define_flags()
+emorl_flags.define()
+flags.DEFINE_list("refinement_curriculum", None, "The run's; the refinements of its last step are evaluated.")
+flags.DEFINE_enum("eval_type", "ARI_MSE_KL", list(EVALUATIONS), "Which evaluation.")
+flags.DEFINE_integer(
+    "num_images_to_process",
+    None,
+    "Most images; by default 320, for sample_viz 10, for traversals and GIFs 1. Latent ranges and activeness "
+    f"take at most {latents.N_SCENES}.",
+    lower_bound=1,
+)
+flags.DEFINE_integer("disentangle_slot", 0, "Which slot disentanglement_viz moves.", lower_bound=0)
+flags.DEFINE_boolean("dci_compat", False, "DCI as the original computes it.")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
