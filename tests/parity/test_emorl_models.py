@@ -152,7 +152,7 @@ def test_three_steps(path, float64):
     adam = Adam(*meta["optimizer"]["betas"], meta["optimizer"]["eps"])
     slots = adam.init(masters)
     schedule = WarmUpAndDecay(train["lr"], train["warmup"])
-    clipping = Clipping(norm=train["clip"] or 0.0, norm_per_parameter=False, norm_margin=1e-6)
+    clipping = Clipping(norm=train.get("clip") or 0.0, norm_per_parameter=False, norm_margin=1e-6)
     for i in range(train["nsteps"]):
         step = int(golden.arrays[f"step{i}/step"])
         assert step == train["start_step"] + i
@@ -160,7 +160,8 @@ def test_three_steps(path, float64):
         noise = ReferenceNoise(meta["seed"], i + 1)
         with tf.GradientTape() as tape:
             loss, metrics = model.loss_and_metrics(batch, tf.constant(step), noise)
-        gradients = [tf.cast(g, tf.float32) for g in tape.gradient(loss, model.trainable_variables)]
+        gradients = tape.gradient(loss, model.trainable_variables)
+        gradients = [None if g is None else tf.cast(g, tf.float32) for g in gradients]
         for key, value in scalars(golden, metrics).items():
             ga.assert_output(golden, f"step{i}/{key}", value)
         ga.assert_output(golden, f"step{i}/lr", schedule(tf.constant(step)))
