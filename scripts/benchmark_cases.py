@@ -1,0 +1,94 @@
+"""What `scripts.benchmark` measures: a case's name -> a function that makes its workload.
+
+Cases take their sizes and options from the run's file in configs/. Scripts are imported by the cases that use
+their flags, as some names mean something else in others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from protocols import Batch, TrainableModel
+from stacked_capsules.data import load
+from training.execution import Execution
+from training.optimizers import Optimizer, RMSProp
+from training.replicas import single_replica
+from training.schedules import Constant
+from training.step import TrainingStep
+from training.train_state import TrainState
+
+FLAGS = flags.FLAGS
+_CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+class Workload(NamedTuple):
+    """What is timed.
+
+    Attributes:
+        call: does it once; its tensors are waited for.
+        batch_size: examples of each step.
+        steps_per_call: steps that one call takes.
+    """
+
+    call: Callable[[], Any]
+    batch_size: int
+    steps_per_call: int = 1
+
+
+def scae_mnist_train() -> Workload:
+    """One training step of run_mnist.sh."""
+    model, images = _scae_mnist()
+    batch = {"image": images, "label": tf.range(len(images), dtype=tf.int64) % 10}
+    return _training(model, batch, RMSProp(epsilon=1e-2 / len(images) ** 2))
+
+
+def scae_mnist_infer() -> Workload:
+    """Prior and posterior presences of object capsules."""
+    model, images = _scae_mnist()
+    infer = tf.function(model.object_presences, autograph=False)
+    return Workload(lambda: infer(images), len(images))
+
+
+def scae_constellation_train() -> Workload:
+    """Training steps of run_constellation.sh, as many in each call as there."""
+    scae_flags = _read_scae_flags("constellation.flags")
+    model = scae_flags.make_model()
+    batch = next(iter(load(scae_flags.data_config()).train(0)))
+    optimizer = RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
+    return _training(model, batch, optimizer, steps_per_call=FLAGS.steps_per_call)
+
+
+CASES: dict[str, Callable[[], Workload]] = {
+    case.__name__: case for case in (scae_mnist_train, scae_mnist_infer, scae_constellation_train)
+}
+
+
+def _scae_mnist():
+    """Returns the model, and images of noise: what they show does not change how long it takes."""
+    scae_flags = _read_scae_flags("mnist.flags")
+    model = scae_flags.make_model()
+    images = np.random.default_rng(0).uniform(size=[FLAGS.batch_size, *model.image_shape])  # [B, H, W, C]
+    return model, tf.constant(images, tf.float32)
+
+
+def _read_scae_flags(config):
+    from scripts import scae_flags, train  # noqa: F401 (defines the flags)
+
+    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}"])
+    return scae_flags
+
+
+def _training(model: TrainableModel, batch: Batch, optimizer: Optimizer, steps_per_call: int = 1) -> Workload:
+    replicas = single_replica()
+    state = TrainState(model, optimizer, replicas)
+    step = TrainingStep(model, optimizer, Constant(1e-5))
+    execution = Execution(step, state, replicas, seed=0)
+    batches = replicas.iterate(tf.data.Dataset.from_tensors(batch).repeat())
+    batch_size = len(tf.nest.flatten(batch)[0])
+    return Workload(lambda: execution.steps(batches, steps_per_call).values, batch_size, steps_per_call)
