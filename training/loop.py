@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import time
@@ -44,7 +43,7 @@ def train(
     replicas: Replicas | None = None,
     options_at: Callable[[int], Mapping[str, Any]] = lambda step: {},
     plots: Plots | None = None,
-    log: Callable[[str], None] = functools.partial(print, flush=True),
+    log: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> dict[str, float]:
     """Trains a model, from the folder's last snapshot where it has one, up to `config.max_train_steps`.
 
