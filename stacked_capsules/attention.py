@@ -99,10 +99,11 @@ def attend(
     Returns:
         [..., N, d_v].
     """
-    routing = tf.matmul(queries, keys, transpose_b=True)  # [..., N, M]
+    scale = 1.0 / math.sqrt(queries.shape[-1])
+    routing = scale * tf.matmul(queries, keys, transpose_b=True)  # [..., N, M]
     if presence is not None and presence_mask == "as_run":
-        routing -= (1.0 - presence[..., tf.newaxis, :]) * 1e32
-    routing /= math.sqrt(queries.shape[-1])
+        # Scaled beforehand: XLA rounds (a - 1e32) * b differently in a row's maximum, NaN if none is present.
+        routing -= (1.0 - presence[..., tf.newaxis, :]) * (1e32 * scale)
     if presence is not None and presence_mask == "log":
         routing += safe_log(presence)[..., tf.newaxis, :]
     return tf.matmul(tf.nn.softmax(routing), values)  # [..., N, d_v]

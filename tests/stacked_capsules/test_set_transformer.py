@@ -75,3 +75,13 @@ def test_wrong_options_are_named():
         SetTransformer(presence_mask="hard")
     with pytest.raises(UserError, match=r"dropout_rate: 1.0 is not in \[0, 1\)"):
         SetTransformer(dropout_rate=1.0)
+
+
+@pytest.mark.parametrize("n_points", [5, 11])
+@pytest.mark.parametrize("n_dims", [8, 16, 32])
+def test_nobody_present_is_an_even_average_under_xla_too(n_points, n_dims):
+    noise = Seed.of(n_dims)
+    queries, keys, values = (noise.fold(i).normal((4, n_points, n_dims)) for i in range(3))
+    compiled = tf.function(attend, jit_compile=True)(queries, keys, values, tf.zeros((4, n_points)))
+    average = tf.reduce_mean(values, 1, keepdims=True)
+    np.testing.assert_allclose(compiled, tf.broadcast_to(average, compiled.shape), rtol=1e-5, atol=1e-6)
