@@ -85,10 +85,12 @@ class SlotMover:
             return tf.sigmoid(decoded[..., :3]), decoded[..., 3:]
 
         @tf.function
-        def others(slots):
-            colours, logits = colours_and_logits(slots)  # [K - 1, H, W, 3], [K - 1, H, W, 1]
-            mixed = tf.reduce_sum(tf.nn.softmax(logits, axis=0) * colours, axis=0)  # [H, W, 3]
-            return mixed, tf.reduce_logsumexp(logits, axis=0)  # [H, W, 1]
+        def others(slots, slot):
+            colours, logits = colours_and_logits(slots)  # [K, H, W, 3], [K, H, W, 1]
+            moves = tf.range(len(slots))[:, None, None, None] == slot  # [K, 1, 1, 1]
+            logits = tf.where(moves, -np.inf, logits)
+            weighed = tf.where(moves, 0.0, tf.nn.softmax(logits, axis=0) * colours)  # [K, H, W, 3]
+            return tf.reduce_sum(weighed, axis=0), tf.reduce_logsumexp(logits, axis=0)  # [H, W, 3], [H, W, 1]
 
         @tf.function
         def with_moved(slots, mixed, total_logit):
@@ -109,7 +111,7 @@ class SlotMover:
         Returns:
             float32 [z, n_steps, H, W, 3].
         """
-        mixed, total_logit = self._others(tf.cast(np.delete(slots, slot, axis=0), self._dtype))
+        mixed, total_logit = self._others(tf.cast(slots, self._dtype), tf.constant(slot, tf.int32))
         moved = disentanglement.traverse(slots[slot : slot + 1], 0, values)  # [z, n_steps, 1, z]
         z, n_steps = values.shape
         rows = tf.cast(moved.reshape([z * n_steps, z]), self._dtype)
