@@ -14,11 +14,11 @@ REPO = Path(__file__).parents[2]
 
 #: Reads one order per line: start a script in a new process, or wait for one; answers with one line each.
 _SERVER = """
-import json, os, runpy, sys
+import gc, json, os, runpy, sys
 sys.path[0] = sys.argv[1]
-import scripts
-import stacked_capsules.evaluation.image_evaluation, stacked_capsules.plots, training.loop
-import sklearn.datasets
+import scripts.scae_flags, scripts.training_flags, scripts.command_line  # whatever takes long, and no script
+import stacked_capsules.evaluation.image_evaluation, stacked_capsules.plots, training.loop, sklearn.datasets
+gc.freeze()  # or every process would copy all of it
 
 while line := sys.stdin.readline():
     order = json.loads(line)

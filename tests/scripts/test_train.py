@@ -24,11 +24,12 @@ def test_what_a_run_leaves(trained):
     assert flags["name"] == "tiny"
     assert flags["n_part_caps"] == "3"
     assert flags["cnn_strides"] == "2,2,1,1"
-    assert [os.path.basename(prefix) for prefix in list_snapshots(trained)] == ["model.ckpt-3", "model.ckpt-4"]
+    assert [os.path.basename(p) for p in list_snapshots(trained)] == ["model.ckpt-3", "model.ckpt-4"]
     assert tf.train.latest_checkpoint(str(trained)) == str(trained / "model.ckpt-4")
     lines = metrics(trained)
     assert [line["step"] for line in lines] == [2, 4]
-    assert {"train/loss", "valid/loss", "train/best_cls_acc", "train/grad_global_norm", "lr"} <= lines[0].keys()
+    wanted = {"train/loss", "valid/loss", "train/best_cls_acc", "train/grad_global_norm", "lr"}
+    assert wanted <= lines[0].keys()
     assert all(np.isfinite(list(line.values())).all() for line in lines)
     pictures = sorted((trained / "plots").iterdir())
     assert {"reconstructions.png", "templates.png", "learning_curves.png"} <= {p.name for p in pictures}
@@ -74,8 +75,8 @@ def test_evaluation_of_what_was_trained(processes, trained, tmp_path):
 
 def test_killed_at_a_random_step_it_ends_like_an_unbroken_run(processes, tmp_path):
     """Then evaluates it."""
-    unbroken = ("scripts.train", *POINTS, "--max_train_steps=200", f"--logdir={tmp_path}/{{name}}", "--name=a")
-    broken = (*unbroken, "--name=b")
+    command = ("scripts.train", *POINTS, "--max_train_steps=200", f"--logdir={tmp_path}/{{name}}")
+    unbroken, broken = (*command, "--name=a"), (*command, "--name=b")
     process, after = processes.start(*broken), 5 * random.randrange(1, 20)
     while not (tmp_path / "b" / f"model.ckpt-{after}.index").exists():
         time.sleep(0.01)
