@@ -305,10 +305,11 @@ class ImageAutoencoder(TrainableModel):
     def _reconstruct(self, pose, presence, templates, target):
         decoded = self.part_decoder(pose, presence, templates)
         mixture = decoded.mixture
+        log_prob, mode = self.part_decoder.explain(pose, presence, templates, target)
         return Reconstruction(
-            mode=mixture.mode(),
+            mode=mode,
             mean=mixture.mean(),
-            log_prob=mixture.log_prob(target),
+            log_prob=log_prob,
             transformed_templates=decoded.transformed_templates,
             mixing_prob=mixture.mixing_prob,
         )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import tensorflow as tf
+
+#: Points that `_spread` adds up before it writes what it has: all pixels of all templates.
+_POINTS_AT_ONCE = 16
 
 
 def affine_grid(
@@ -38,7 +43,7 @@ def affine_grid(
     return x, y  # [..., H * W] each
 
 
-def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor, scatter: bool = True) -> tf.Tensor:
     """Samples templates bilinearly; pixels outside of a template count as zero, in value and gradient.
 
     All channels of a sample share one look-up and one set of weights: to sample several images at the same
@@ -48,13 +53,15 @@ def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         templates: [..., h, w, C].
         x: [..., L], columns. NaN and infinity lie outside.
         y: [..., L], rows.
+        scatter: How the gradient of templates is made: each point adds to its four pixels, or all points to
+            all pixels, which XLA on CPUs does faster as long as templates are small.
 
     Returns:
         [..., L, C].
     """
     h, w, channels = templates.shape[-3:]
     n_points = x.shape[-1]
-    samples = _resample(
+    samples = tf.custom_gradient(lambda *inputs: _resample(*inputs, _scatter if scatter else _spread))(
         tf.reshape(templates, [-1, h, w, channels]),
         tf.reshape(x, [-1, n_points]),
         tf.reshape(y, [-1, n_points]),
@@ -62,8 +69,7 @@ def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return tf.reshape(samples, tf.concat([tf.shape(x), [channels]], 0))
 
 
-@tf.custom_gradient
-def _resample(templates, x, y):
+def _resample(templates, x, y, to_templates):
     """Samples [n, h, w, C] at x, y [n, L]: [n, L, C]; the gradient spares TensorFlow's many intermediates."""
     cell, to_right, to_below = _locate(x, y, *templates.shape[1:3])  # [n * L], [n, L], [n, L]
     n_points, channels = x.shape[1], templates.shape[3]
@@ -79,19 +85,58 @@ def _resample(templates, x, y):
         d_x = (s01 - s00) * (1.0 - to_below) + (s11 - s10) * to_below
         d_y = (s10 - s00) * (1.0 - to_right) + (s11 - s01) * to_right
 
-        weighted = [weight[..., tf.newaxis] * upstream for weight in _weights(to_right, to_below)]
-        weighted = tf.reshape(tf.concat(weighted, -1), [-1, 4 * channels])  # [n * L, 4 * C]
-        h, w = templates.shape[1:3]
-        n_cells = tf.shape(templates)[0] * ((h + 1) * (w + 1))
-        d_cells = tf.math.unsorted_segment_sum(weighted, cell, n_cells)  # [n * cells, 4 * C]
-        return _from_cells(d_cells, h, w), d_x, d_y
+        return to_templates(upstream, x, y, *templates.shape[1:3]), d_x, d_y
 
     return samples, gradient
 
 
+def _scatter(upstream, x, y, h, w):
+    """Adds points [n, L, C] to the four pixels around them, the adjoint of sampling: [n, h, w, C]."""
+    cell, to_right, to_below = _locate(x, y, h, w)  # [n * L], [n, L], [n, L]
+    weighted = [weight[..., tf.newaxis] * upstream for weight in _weights(to_right, to_below)]
+    weighted = tf.reshape(tf.concat(weighted, -1), [-1, 4 * upstream.shape[2]])  # [n * L, 4 * C]
+    n_cells = tf.shape(x)[0] * ((h + 1) * (w + 1))
+    return _from_cells(tf.math.unsorted_segment_sum(weighted, cell, n_cells), h, w)
+
+
+def _spread(upstream, x, y, h, w):
+    """The same as `_scatter`, every point times all pixels' weights, most of which are zero."""
+    inside = _is_inside(x, y, h, w)
+    n_points, channels = upstream.shape[1:]
+    at_once = math.gcd(n_points, _POINTS_AT_ONCE)
+
+    def blocks(points):
+        """Makes the samples the last axis, along which a CPU's vectors lie: [L / at_once, at_once, n]."""
+        return tf.reshape(tf.transpose(points), [n_points // at_once, at_once, -1])
+
+    x, y = blocks(tf.where(inside, x, -1.0)), blocks(tf.where(inside, y, -1.0))
+    by_channel = [blocks(u) for u in tf.unstack(upstream, axis=-1)]
+
+    def add(i, total):
+        columns = _hats(x[i], w)  # [at_once, w, n]
+        rows = _hats(y[i], h)  # [at_once, h, n]
+        rows = tf.stack([rows * u[i][:, tf.newaxis] for u in by_channel], 1)  # [at_once, C, h, n]
+        points = zip(tf.unstack(rows), tf.unstack(columns), strict=True)
+        return i + 1, total + sum(row[:, :, tf.newaxis] * column for row, column in points)
+
+    zeros = tf.zeros([channels, h, w, tf.shape(x)[2]])
+    _, total = tf.while_loop(lambda i, _: i < n_points // at_once, add, (0, zeros))  # [C, h, w, n]
+    return tf.transpose(total, [3, 1, 2, 0])
+
+
+def _hats(position, size):
+    """Bilinear weights of pixels 0, ..., size - 1: [k, n] -> [k, size, n]."""
+    pixels = np.arange(size, dtype=np.float32)[:, np.newaxis]  # [size, 1]
+    return tf.nn.relu(1.0 - tf.abs(position[:, tf.newaxis] - pixels))
+
+
+def _is_inside(x, y, h, w):
+    return (x > -1.0) & (x < w) & (y > -1.0) & (y < h)  # false for NaN
+
+
 def _locate(x, y, h, w):
     """Returns which cell each point lies in, and how far it is from the cell's left and upper pixels."""
-    inside = (x > -1.0) & (x < w) & (y > -1.0) & (y < h)  # [n, L]; false for NaN
+    inside = _is_inside(x, y, h, w)  # [n, L]
     # a point at (-1, -1) has all its weight on a pixel of the zero border, so that it gives and gets nothing
     x, y = tf.where(inside, x, -1.0), tf.where(inside, y, -1.0)
     left, above = tf.floor(x), tf.floor(y)

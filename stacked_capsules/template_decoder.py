@@ -11,9 +11,13 @@ import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.dense import dense
+from stacked_capsules.in_chunks import InChunks
 from stacked_capsules.nonlinearities import nonlinearity
 from stacked_capsules.pixel_mixture import PixelMixture, with_presence
 from stacked_capsules.resampler import affine_grid, resample
+
+#: Examples whose pixels times parts fit into the cache together.
+_EXAMPLES_AT_A_TIME = 8
 
 
 class DecodedImage(NamedTuple):
@@ -82,6 +86,7 @@ class TemplateDecoder(keras.layers.Layer):
 
         self._template_nonlinearity = nonlinearity(template_nonlin, "template_nonlin")
         self._color_nonlinearity = nonlinearity(color_nonlin, "color_nonlin")
+        self._explain_in_chunks = InChunks(self._explain, _EXAMPLES_AT_A_TIME)
         if colorize_templates:
             self.color_hidden = dense(32, "color_hidden", activation="relu")
             self.color_output = dense(n_channels, "color_output")
@@ -145,33 +150,83 @@ class TemplateDecoder(keras.layers.Layer):
             templates: [B or 1, P, h, w, C], as `make_templates` gives them.
             background: [B, H, W, C]; None: a learned constant.
         """
-        batch, (H, W), C = tf.shape(pose)[0], self.output_size, self.n_channels
+        return self._decode(*self._inputs(pose, presence, templates, background))
+
+    def explain(
+        self,
+        pose: tf.Tensor,
+        presence: tf.Tensor | None,
+        templates: tf.Tensor,
+        target: tf.Tensor,
+        background: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what training needs of the mixture, without arrays of pixels times parts, which are slow.
+
+        Args:
+            pose: [B, P, 6], this and what follows as in `call`.
+            presence: [B, P] in [0, 1], or None.
+            templates: [B or 1, P, h, w, C].
+            target: [B, H, W, C], an image.
+            background: [B, H, W, C], or None.
+
+        Returns:
+            log-density of the target and the mixture's mode (without gradient), [B, H, W, C] each.
+        """
+        examples, weights = self._inputs(pose, presence, templates, background)
+        examples["target"] = target
+        if tf.config.list_physical_devices("GPU"):  # fast memory, but slow at many small operations
+            log_prob, mode = self._explain(examples, weights, scatter=True)
+        else:
+            log_prob, mode = self._explain_in_chunks(examples, weights)
+        return log_prob, tf.stop_gradient(mode)
+
+    def _explain(self, examples, weights, scatter=False):
+        mixture = self._decode(examples, weights, scatter).mixture
+        return [mixture.log_prob(examples["target"]), tf.stop_gradient(mixture.mode())]
+
+    def _inputs(self, pose, presence, templates, background):
+        """Returns what differs between examples, and the weights: the arguments of `_decode`."""
         if self.use_alpha_channel:
             alpha = tf.broadcast_to(self.templates_alpha, [*tf.unstack(tf.shape(templates))[:4], 1])
             templates = tf.concat([templates, alpha], -1)  # [B or 1, P, h, w, C + 1]
-        templates = tf.broadcast_to(templates, [batch, *templates.shape[1:]])  # [B, P, h, w, C or C + 1]
+        templates = tf.broadcast_to(
+            templates, [tf.shape(pose)[0], *templates.shape[1:]]
+        )  # [B, P, h, w, C or C + 1]
+        examples = {"pose": pose, "presence": presence, "templates": templates, "background": background}
+        names = ["bg_value", "bg_mixing_logit" if self.use_alpha_channel else "temperature_logit"]
+        if self.learn_output_scale:
+            names.append("scale_logit")
+        weights = {name: tf.convert_to_tensor(getattr(self, name)) for name in names}  # [1] each
+        return {name: x for name, x in examples.items() if x is not None}, weights
+
+    def _decode(self, examples, weights, scatter=True):
+        """Renders parts; a pure function of its arguments, for other functions to compile."""
+        pose, templates, background = examples["pose"], examples["templates"], examples.get("background")
+        batch, (H, W), C = tf.shape(pose)[0], self.output_size, self.n_channels
         x, y = affine_grid(pose, self.template_size, self.output_size)  # [B, P, H * W]
         placed = tf.reshape(
-            resample(templates, x, y), [-1, self.n_templates, H, W, templates.shape[-1]]
+            resample(templates, x, y, scatter), [-1, self.n_templates, H, W, templates.shape[-1]]
         )  # [B, P, H, W, C or C + 1]
         parts = placed[..., :C]  # [B, P, H, W, C]
 
         if background is None:
-            background = tf.broadcast_to(tf.sigmoid(self.bg_value), [batch, H, W, C])
+            background = tf.broadcast_to(tf.sigmoid(weights["bg_value"]), [batch, H, W, C])
         background = background[:, tf.newaxis]  # [B, 1, H, W, C]
         if self.use_alpha_channel:
             logits = placed[..., C:]  # [B, P, H, W, 1]
-            background_logits = tf.broadcast_to(tf.nn.softplus(self.bg_mixing_logit), [batch, 1, H, W, 1])
+            background_logits = tf.broadcast_to(
+                tf.nn.softplus(weights["bg_mixing_logit"]), [batch, 1, H, W, 1]
+            )
         else:
-            temperature = tf.nn.softplus(self.temperature_logit + 0.5) + 1e-4  # [1]
+            temperature = tf.nn.softplus(weights["temperature_logit"] + 0.5) + 1e-4  # [1]
             logits, background_logits = parts / temperature, background / temperature
-        if presence is not None:
-            logits = with_presence(logits, presence)
+        if "presence" in examples:
+            logits = with_presence(logits, examples["presence"])
 
         mixture = PixelMixture(
             mixing_logits=tf.concat([logits, background_logits], 1),  # [B, P + 1, H, W, C or 1]
             loc=tf.concat([parts, background], 1),  # [B, P + 1, H, W, C]
-            scale=tf.nn.softplus(self.scale_logit) + 1e-4 if self.learn_output_scale else 1.0,
+            scale=tf.nn.softplus(weights["scale_logit"]) + 1e-4 if self.learn_output_scale else 1.0,
         )
         return DecodedImage(mixture, parts)
 

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,8 +20,9 @@ def by_hats(templates, x, y):
     return tf.einsum("...li,...lj,...ijc->...lc", rows, columns, templates)
 
 
+@pytest.mark.parametrize("scatter", [True, False])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_values_and_gradients_are_those_of_the_definition(jit_compile):
+def test_values_and_gradients_are_those_of_the_definition(jit_compile, scatter):
     def values_and_gradients(sample):
         inputs = [tf.constant(a) for a in (TEMPLATES, X, Y)]
         with tf.GradientTape() as tape:
@@ -28,19 +31,21 @@ def test_values_and_gradients_are_those_of_the_definition(jit_compile):
             objective = tf.reduce_sum(tf.sin(samples))
         return samples, *tape.gradient(objective, inputs)
 
-    got = tf.function(values_and_gradients, jit_compile=jit_compile)(resample)
+    sample = functools.partial(resample, scatter=scatter)
+    got = tf.function(values_and_gradients, jit_compile=jit_compile)(sample)
     for ours, oracle in zip(got, values_and_gradients(by_hats), strict=True):
         assert ours.shape == oracle.shape
         np.testing.assert_allclose(ours, oracle, atol=2e-5)
 
 
-def test_what_lies_outside_gives_and_gets_nothing():
+@pytest.mark.parametrize("scatter", [True, False])
+def test_what_lies_outside_gives_and_gets_nothing(scatter):
     x = tf.constant([[[-1.0, 7.0, 3.0, 1e9, np.nan, 1.0, -np.inf]]])
     y = tf.constant([[[2.0, 2.0, 5.0, 1e9, 1.0, np.inf, 2.0]]])
     templates = tf.constant(TEMPLATES[:1, :1])
     with tf.GradientTape() as tape:
         tape.watch([templates, x, y])
-        samples = resample(templates, x, y)
+        samples = resample(templates, x, y, scatter)
     np.testing.assert_array_equal(samples, np.zeros([1, 1, 7, 2]))
     for gradient in tape.gradient(samples, [templates, x, y]):
         np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))
