@@ -88,8 +88,9 @@ class SlotMover:
         def others(slots, slot):
             colours, logits = colours_and_logits(slots)  # [K, H, W, 3], [K, H, W, 1]
             moves = tf.range(len(slots))[:, None, None, None] == slot  # [K, 1, 1, 1]
-            logits = tf.where(moves, -np.inf, logits)
-            weighed = tf.where(moves, 0.0, tf.nn.softmax(logits, axis=0) * colours)  # [K, H, W, 3]
+            logits = tf.where(moves, tf.constant(-np.inf, logits.dtype), logits)
+            weighed = tf.nn.softmax(logits, axis=0) * colours  # [K, H, W, 3]; of a single slot NaN
+            weighed = tf.where(moves, tf.zeros_like(weighed), weighed)
             return tf.reduce_sum(weighed, axis=0), tf.reduce_logsumexp(logits, axis=0)  # [H, W, 3], [H, W, 1]
 
         @tf.function

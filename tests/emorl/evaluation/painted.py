@@ -11,7 +11,7 @@ from emorl.stages import EfficientMORLOutputs, Layer, Stage
 from protocols import DataSource
 
 SIZE, K, Z = 32, 4, 4  # slots: a background and three squares; a slot: top, left, side, which colour
-COLOURS = np.array([[0.1, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9]], np.float32)
+COLOURS = np.array([[0.2, 0.2, 0.2], [0.8, 0.2, 0.2], [0.2, 0.8, 0.2], [0.2, 0.2, 0.8]], np.float32)
 
 
 def source_of(arrays, batch_size):
