@@ -1,0 +1,11 @@
+"""The one list of layers and models that have to pass `test_conformance.py`."""
+
+from __future__ import annotations
+
+from tests.conformance import stacked_capsules_cases
+from tests.conformance.case import Case
+
+#: Packages whose layers and models all have a case.
+PACKAGES = ("stacked_capsules",)
+
+CASES: dict[str, Case] = {case.name: case for case in stacked_capsules_cases.CASES}
