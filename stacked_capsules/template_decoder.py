@@ -17,7 +17,7 @@ from stacked_capsules.pixel_mixture import PixelMixture, with_presence
 from stacked_capsules.resampler import affine_grid, resample
 
 #: Examples whose pixels times parts fit into the cache together.
-_EXAMPLES_AT_A_TIME = 8
+_EXAMPLES_AT_A_TIME = 4
 
 
 class DecodedImage(NamedTuple):
