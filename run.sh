@@ -6,11 +6,17 @@ repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"
 name=digits
 logdir="$repo/checkpoints/{name}"
+previous=
 for flag in "$@"; do
+  case "$previous" in
+    --name) flag="--name=$flag" ;;
+    --logdir) flag="--logdir=$flag" ;;
+  esac
   case "$flag" in
     --name=*) name="${flag#*=}" ;;
     --logdir=*) logdir="${flag#*=}" ;;
   esac
+  previous="$flag"
 done
 python -m scripts.train --flagfile="$repo/configs/digits.flags" --logdir="$logdir" "$@"
 folder="${logdir//\{name\}/$name}"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 from absl import flags
-from emorl.plots import emorl_plots
 
 from emorl.data import load
+from emorl.plots import emorl_plots
 from protocols import DataSource
 from scripts import command_line, emorl_flags, training_flags
 from scripts.refinement_curriculum import refinement_curriculum
