@@ -104,7 +104,10 @@ class PartCapsuleEncoder(keras.layers.Layer):
         shape = images_shape
         for conv in self.convs:
             if min(shape[1:3]) < self.kernel_size:
-                raise UserError(f"part encoder: images of {images_shape[1:3]} are too small for its layers")
+                raise UserError(
+                    f"part encoder: images of {tuple(images_shape[1:3])} are too small for its layers; "
+                    "use smaller cnn_strides or a larger canvas_size"
+                )
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
         _, height, width, channels = shape

@@ -63,6 +63,7 @@ MISTAKES = {
     "--n_part_caps=0": ("n_part_caps: 0", "at least 1"),
     "--cnn_strides=2,a": ("--cnn_strides=2,a", "give integers"),
     "--cnn_strides=2,2": ("4 layers, but 2 strides",),
+    "--cnn_strides=2,2,2,2": ("images of (28, 28) are too small", "smaller cnn_strides"),
     "--batch_size=0": ("--batch_size=0", "at least 1"),
     "--batch_size=9 --replicas=2": ("a batch of 9", "2 replicas", "a multiple of 2"),
     "--jit_compile --replicas=2": ("--jit_compile is for one replica", "--replicas=1"),

@@ -1,0 +1,93 @@
+"""Every file in configs/ parses and builds its model, and says what the experiment's table of facts says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+CONFIGS = sorted((REPO / "configs").glob("*.flags"))
+SCAE = {"mnist", "mnist_as_written", "mnist_coupled", "constellation", "digits", "svhn", "cifar10"}
+
+
+def described(processes, *flags, script="scripts.train"):
+    ended = processes.run("tests.scripts.described_model", script, "--name=x", *flags)
+    assert ended.code == 0, ended.stderr
+    assert ended.stderr == ""
+    return json.loads(ended.stdout)
+
+
+@pytest.fixture(scope="module")
+def scae(processes):
+    """What the SCAE configurations ask for, by name."""
+    return {path.stem: described(processes, f"--flagfile={path}") for path in CONFIGS if path.stem in SCAE}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_head_tells_what_it_is(path):
+    head = path.read_text().split("\n--")[0]
+    assert all(line.startswith("#") for line in head.splitlines())
+    for word in ("# Command:", "# Expected:", "# Time:"):
+        assert head.count(word) == 1
+    assert re.search(r"NeurIPS 2019|ICML 2021|NeurIPS 2020", head)
+    command = re.search(r"# Command: +(\S+)", head)[1]
+    assert command == "python" or (REPO / command).exists()
+
+
+def test_all_scae_configurations_build(scae):
+    assert scae.keys() == SCAE
+    for name, told in scae.items():
+        assert told["flags"]["name"] == name
+        assert told["n_weights"] > 10_000
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if p.stem not in SCAE], ids=lambda path: path.stem)
+def test_emorl_configurations_build(processes, path):
+    told = described(processes, f"--flagfile={path}", script="scripts.train_emorl")
+    assert told["flags"]["name"] == path.stem
+    assert told["n_weights"] > 10_000
+
+
+def test_the_reproduction_is_as_run(scae):
+    """The learning rate was constant; n_obj_caps / n_classes stood for the within-example constant."""
+    for name in ("mnist", "mnist_coupled", "constellation"):
+        assert not scae[name]["flags"]["use_lr_schedule"]
+        assert scae[name]["flags"]["prior_within_example_constant"] == 0.0
+        assert scae[name]["flags"]["max_train_steps"] == 300_000
+    mnist = scae["mnist"]["flags"]
+    given = {"batch_size": 128, "lr": 3e-5, "canvas_size": 40, "n_part_caps": 40, "n_obj_caps": 32}
+    given |= {"posterior_within_example_sparsity_weight": 0.7, "prior_within_example_sparsity_weight": 2.0}
+    given |= {"posterior_between_example_sparsity_weight": 0.2, "prior_between_example_sparsity_weight": 0.35}
+    given |= {"color_nonlin": "sigmoid", "template_nonlin": "sigmoid"}
+    given |= {"colorize_templates": True, "use_alpha_channel": True}
+    assert {name: mnist[name] for name in given} == given
+
+
+def test_as_written_differs_where_the_program_did_not_do_what_the_script_says(scae):
+    run, written = scae["mnist"]["flags"], scae["mnist_as_written"]["flags"]
+    differing = {name: written[name] for name in run if run[name] != written[name]}
+    differing.pop("flagfile", None)
+    assert differing == {
+        "name": "mnist_as_written",
+        "use_lr_schedule": True,
+        "prior_within_example_constant": 4.3,
+    }
+
+
+def test_coupled_ties_mixing_proportions_to_templates(scae):
+    flags = scae["mnist_coupled"]["flags"]
+    assert (flags["n_part_caps"], flags["n_obj_caps"]) == (24, 24)
+    assert (flags["colorize_templates"], flags["use_alpha_channel"]) == (True, False)
+    names = {path.rpartition("/")[2] for path in scae["mnist_coupled"]["shapes"]}
+    assert "temperature_logit" in names
+    assert "templates_alpha" not in names
+
+
+def test_colour_images(scae):
+    for name, (n_parts, n_objects) in {"svhn": (24, 32), "cifar10": (32, 64)}.items():
+        flags = scae[name]["flags"]
+        assert (flags["n_part_caps"], flags["n_obj_caps"]) == (n_parts, n_objects)
+        assert (flags["template_size"], flags["canvas_size"], flags["n_channels"]) == (14, 32, 3)
+        assert (flags["cnn_strides"], flags["prep"]) == (["1", "1", "2", "2"], "sobel")
+        assert "No author's file" in (REPO / "configs" / f"{name}.flags").read_text()
