@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 GAP = 2  # pixels between tiles
 FONT_SIZE = 12
 #: Widest table, in pixels, that blocks stand side by side in, and that tiles are enlarged for.
-FULL_WIDTH = 1600
+FULL_WIDTH = 1900
 
 _BLOCK_GAP = 14
 _GAP_GREY = 205  # so that the edge of a white tile shows
@@ -34,7 +34,7 @@ class Block(NamedTuple):
 def image_table(
     blocks: Sequence[Block], row_names: Sequence[str] = (), zoom: int | None = None
 ) -> np.ndarray:
-    """Draws blocks of the same rows on white: side by side, or below each other where that is too wide.
+    """Draws blocks of the same rows on white: side by side, on several lines where one is too wide.
 
     Args:
         blocks: What to draw.
@@ -45,22 +45,9 @@ def image_table(
         uint8 [height, width, 3].
     """
     left = max([0, *(text_width(name) + 10 for name in row_names)])
-    width = left + sum(_width(block, 1) for block in blocks) + _BLOCK_GAP * (len(blocks) - 1)
-    if width > FULL_WIDTH and len(blocks) > 1:
-        return below_each_other([image_table([block], row_names, zoom) for block in blocks])
-    zoom = zoom or int(np.clip(FULL_WIDTH // width, 1, 4))
-    pictures = [_draw(block, zoom) for block in blocks]
-    names = np.full((len(pictures[0]), left, 3), 255, np.uint8)
-    row_height = (len(names) - _TOP) // max(1, blocks[0].tiles.shape[0])
-    canvas = Image.fromarray(names) if left else None
-    for row, name in enumerate(row_names):
-        at = (left - 6, _TOP + row * row_height + (row_height - GAP) / 2)
-        ImageDraw.Draw(canvas).text(at, name, fill="black", font=_font(), anchor="rm")
-    gap = np.full((len(names), _BLOCK_GAP, 3), 255, np.uint8)
-    parts = [np.asarray(canvas)] if left else []
-    for i, picture in enumerate(pictures):
-        parts += [gap, picture] if i else [picture]
-    return np.concatenate(parts, axis=1)
+    lines = _broken(blocks, FULL_WIDTH - left)
+    zoom = zoom or int(np.clip((FULL_WIDTH - left) // max(_line_width(line) for line in lines), 1, 4))
+    return below_each_other([_draw_line(line, row_names, left, zoom) for line in lines])
 
 
 def below_each_other(pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -87,6 +74,34 @@ def as_pixels(image: np.ndarray) -> np.ndarray:
 def text_width(text: str) -> int:
     """Width of a label in pixels."""
     return int(_font().getlength(text))
+
+
+def _broken(blocks, room):
+    """Fills lines with blocks, one after the other."""
+    lines = [[]]
+    for block in blocks:
+        if lines[-1] and _line_width([*lines[-1], block]) > room:
+            lines.append([])
+        lines[-1].append(block)
+    return lines
+
+
+def _line_width(blocks):
+    return sum(_width(block, 1) for block in blocks) + _BLOCK_GAP * (len(blocks) - 1)
+
+
+def _draw_line(blocks, row_names, left, zoom):
+    pictures = [_draw(block, zoom) for block in blocks]
+    names = Image.new("RGB", (left, len(pictures[0])), "white")
+    row_height = zoom * blocks[0].tiles.shape[2] + GAP
+    for row, name in enumerate(row_names):
+        at = (left - 6, _TOP + row * row_height + (row_height - GAP) / 2)
+        ImageDraw.Draw(names).text(at, name, fill="black", font=_font(), anchor="rm")
+    gap = np.full((len(pictures[0]), _BLOCK_GAP, 3), 255, np.uint8)
+    parts = [np.asarray(names)] if row_names else []
+    for i, picture in enumerate(pictures):
+        parts += [gap, picture] if i else [picture]
+    return np.concatenate(parts, axis=1)
 
 
 def _width(block, zoom):
