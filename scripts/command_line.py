@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -22,24 +24,16 @@ _UNREADABLE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.Permi
 def run(main: Callable[[list[str]], None]) -> NoReturn:
     """Parses flags and runs a script's `main`.
 
-    Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), told in one line on standard error; 130 after
-    SIGINT or SIGTERM, with a line that tells how to go on.
+    Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), told in one line on standard error, and for
+    defects, told with all there is; 130 after SIGINT or SIGTERM, with a line that tells how to go on.
     """
 
     def guarded(arguments):
-        try:
-            if len(arguments) > 1:
-                raise UserError(f"{arguments[1]!r} is no flag: flags look like --name=value")
-            main(arguments)
-        except UserError as error:
-            _exit(f"error: {_one_line(error)}", 1)
-        except tf.errors.OpError as error:
-            mistake = data_mistake(error)
-            if mistake is None:
-                raise
-            _exit(f"error: {_one_line(mistake)}", 1)
-        except KeyboardInterrupt as error:
-            _exit(_one_line(error) or _INTERRUPTED, 130)
+        message, code = _outcome(main, arguments)
+        # A data pipeline that calls Python must end before the interpreter does, which would wait forever.
+        gc.collect()
+        if code:
+            _exit(message, code)
 
     app.run(guarded, flags_parser=_parse)
 
@@ -59,6 +53,22 @@ def make_deterministic(wanted: bool) -> None:
     """Makes TensorFlow choose operations that give the same bits at every run; some are slower."""
     if wanted:
         tf.config.experimental.enable_op_determinism()
+
+
+def _outcome(main, arguments):
+    """Runs `main`; returns what to print and the exit code, and lets go of the exception and its frames."""
+    try:
+        if len(arguments) > 1:
+            raise UserError(f"{arguments[1]!r} is no flag: flags look like --name=value")
+        main(arguments)
+    except UserError as error:
+        return f"error: {_one_line(error)}", 1
+    except KeyboardInterrupt as error:
+        return _one_line(error) or _INTERRUPTED, 130
+    except Exception as error:
+        mistake = data_mistake(error) if isinstance(error, tf.errors.OpError) else None
+        return (traceback.format_exc() if mistake is None else f"error: {_one_line(mistake)}"), 1
+    return "", 0
 
 
 def _parse(arguments):

@@ -10,13 +10,19 @@ import pytest
 PROGRAM = """
 import json, os, signal, sys
 from scripts import command_line
+import tensorflow as tf
 from absl import flags
 from protocols import UserError
 
 flags.DEFINE_integer("count", 3, "A number.")
-flags.DEFINE_enum("do", "nothing", ["nothing", "fail", "interrupt", "crash", "hint"], "What to do.")
+flags.DEFINE_float("rate", 3.0, "A number.")
+flags.DEFINE_string("do", "nothing", "What to do.")
 flags.DEFINE_string("name", None, "Required.")
 flags.mark_flag_as_required("name")
+
+def generator():
+    yield 1
+    raise UserError("a.h5: row 7 is damaged;\\nmend it")
 
 def main(_):
     match flags.FLAGS.do:
@@ -28,6 +34,19 @@ def main(_):
             raise KeyboardInterrupt("stopped after step 3")
         case "crash":
             raise RuntimeError("a defect")
+        case "data":
+            data = tf.data.Dataset.from_generator(generator, output_signature=tf.TensorSpec([], tf.int32))
+            iterator = iter(data.map(lambda x: x + 1).prefetch(2))
+            step = tf.function(lambda: iterator.get_next())
+            [step() for _ in range(3)]
+        case "records":
+            list(tf.data.TFRecordDataset(sys.executable))
+        case "absent_records":
+            list(tf.data.TFRecordDataset("/absent.tfrecord"))
+        case "crash_in_data":
+            list(tf.data.Dataset.range(3).map(lambda x: tf.ensure_shape(tf.range(x), [1])))
+        case "crash_in_graph":
+            tf.function(lambda n: tf.ensure_shape(tf.range(n), [2]))(tf.constant(3))
 
 results = []
 for i, arguments in enumerate(json.loads(sys.argv[2])):
@@ -49,6 +68,10 @@ CASES = {
         "error: Unknown command line flag 'coumt'",
     ),
     "type": (["--name=a", "--count=four"], 1, "error: flag --count=four: "),
+    "infinite": (["--name=a", "--rate=inf"], 1, "error: flag --rate=inf: give a finite number\n"),
+    "data": (["--name=a", "--do=data"], 1, "error: a.h5: row 7 is damaged; mend it\n"),
+    "records": (["--name=a", "--do=records"], 1, "error: the data cannot be read: corrupted record at 0"),
+    "absent_records": (["--name=a", "--do=absent_records"], 1, "error: the data cannot be read: /absent.tf"),
     "required": ([], 1, "error: flag --name=None: "),
     "positional": (["--name=a", "count=4"], 1, "error: 'count=4' is no flag: flags look like --name=value\n"),
     "binary_file": ([f"--flagfile={sys.executable}"], 1, "error: a --flagfile is no text file\n"),
@@ -56,7 +79,10 @@ CASES = {
     "interrupt": (["--name=a", "--do=interrupt"], 130, "interrupted; start the same command again"),
     "hint": (["--name=a", "--do=hint"], 130, "stopped after step 3\n"),
     "success": (["--name=a", "--count=4"], 0, ""),
-    "defect": (["--name=a", "--do=crash"], 1, "Traceback"),  # not the user's mistake: all is shown
+    # Not the user's mistakes: all is shown.
+    "defect": (["--name=a", "--do=crash"], 1, "Traceback"),
+    "defect_in_data": (["--name=a", "--do=crash_in_data"], 1, "Traceback"),
+    "defect_in_graph": (["--name=a", "--do=crash_in_graph"], 1, "Traceback"),
 }
 
 
@@ -73,5 +99,5 @@ def test_one_line_and_an_exit_code(case, ended):
     _, code, message = CASES[case]
     assert ended[case][0] == code
     assert ended[case][1].startswith(message)
-    if message and case != "defect":
+    if message and message != "Traceback":
         assert ended[case][1].count("\n") == 1
