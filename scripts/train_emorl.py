@@ -19,7 +19,6 @@ from scripts.refinement_curriculum import refinement_curriculum
 from training.gradient_clipping import Clipping
 from training.loop import train
 from training.optimizers import Adam
-from training.replicas import make_replicas
 from training.run_folder import prepare_run_folder
 from training.schedules import Constant, WarmUpAndDecay
 
@@ -60,8 +59,7 @@ def main(_) -> None:
     )
     folder = training_flags.run_folder()
     command_line.make_deterministic(FLAGS.deterministic)
-    replicas = make_replicas(FLAGS.strategy, FLAGS.replicas)
-    replicas.check_batch_size(FLAGS.batch_size)
+    replicas = training_flags.replicas(FLAGS.batch_size)
     iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
     data = with_threads(load(emorl_flags.data_config(factors=False, masks=False)), FLAGS.num_workers)
     with replicas.scope():
