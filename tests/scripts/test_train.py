@@ -31,6 +31,7 @@ def test_what_a_run_leaves(trained):
     wanted = {"train/loss", "valid/loss", "train/best_cls_acc", "train/grad_global_norm", "lr"}
     assert wanted <= lines[0].keys()
     assert all(np.isfinite(list(line.values())).all() for line in lines)
+    assert lines[1]["lr"] == pytest.approx(1e-3 * 0.96 ** (3 / 10_000), rel=1e-6)  # scheduled
     pictures = sorted((trained / "plots").iterdir())
     assert {"reconstructions.png", "templates.png", "learning_curves.png"} <= {p.name for p in pictures}
     for path in pictures:

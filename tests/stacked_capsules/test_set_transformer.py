@@ -70,6 +70,16 @@ def test_dropout_repeats_for_a_seed_keeps_the_mean_and_needs_training():
     assert np.abs(encoder(POINTS, training=True, seed=2) - noisy).max() > 1e-3
 
 
+def test_dropout_drops_the_residual_input_and_not_what_attention_read():
+    block = SelfAttention(dropout_rate=0.5)
+    block(POINTS)
+    block.mlp_output.kernel.assign(tf.zeros_like(block.mlp_output.kernel))  # nothing is added after attention
+    read = block.attention(POINTS, POINTS, POINTS)
+    kept = (block(POINTS, training=True, seed=Seed.of(1)) - read) / POINTS  # 0 or 1 / (1 - rate)
+    np.testing.assert_allclose(kept * (kept - 2.0), 0.0, atol=1e-3)
+    assert 0.2 < np.mean(kept > 1.0) < 0.8
+
+
 def test_wrong_options_are_named():
     with pytest.raises(UserError, match="presence_mask: 'hard' is not known, use as_run or log"):
         SetTransformer(presence_mask="hard")
