@@ -46,6 +46,7 @@ def test_all_scae_configurations_build(scae):
 def test_emorl_configurations_build(processes, path):
     told = described(processes, f"--flagfile={path}", script="scripts.train_emorl")
     assert told["flags"]["name"] == path.stem
+    assert told["flags"]["mode"] == "train"  # two of the authors' files train on the test split
     assert told["n_weights"] > 10_000
 
 
