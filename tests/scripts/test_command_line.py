@@ -24,6 +24,9 @@ def generator():
     yield 1
     raise UserError("a.h5: row 7 is damaged;\\nmend it")
 
+# As at a terminal: a process in the background inherits that SIGINT is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def main(_):
     match flags.FLAGS.do:
         case "fail":
