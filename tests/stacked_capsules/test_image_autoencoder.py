@@ -210,7 +210,7 @@ def test_compiles_for_any_batch(model):
         ({"prep": "canny"}, "prep: 'canny' is not known, use one of none, sobel"),
         ({"prior_sparsity_loss_type": "l1"}, "sparsity loss: 'l1'"),
         ({"encoder_type": "fc"}, "encoder_type: 'fc'"),
-        ({"template_nonlin": "relu7"}, "nonlinearity: 'relu7'"),
+        ({"template_nonlin": "relu7"}, "template_nonlin: 'relu7'"),
         ({"template_size": 24}, "larger than the canvas"),
         ({"presence_mask": "none"}, "presence_mask: 'none'"),
         ({"n_obj_caps": 0}, "n_obj_caps: 0, but it must be at least 1"),

@@ -89,5 +89,5 @@ def test_wrong_options_are_named():
         UserError, match=r"template_size: templates of \(5, 9\) are larger than the canvas of \(8, 8\)"
     ):
         TemplateDecoder((8, 8), (5, 9))
-    with pytest.raises(UserError, match="nonlinearity: 'blue' is not known"):
+    with pytest.raises(UserError, match="color_nonlin: 'blue' is not known"):
         TemplateDecoder(color_nonlin="blue")
