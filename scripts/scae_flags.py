@@ -111,7 +111,7 @@ def data_config(**values: Any) -> DataConfig:
     Raises:
         UserError: a flag cannot be read.
     """
-    patterns = {"which_patterns": _patterns(FLAGS.which_patterns)}
+    patterns = {"which_patterns": read_patterns(FLAGS.which_patterns)}
     return DataConfig(**(_fields_from_flags(DataConfig) | patterns | values))
 
 
@@ -148,8 +148,12 @@ def architecture_flags() -> set[str]:
     return {"model"} | (shaping & fields)
 
 
-def _patterns(text):
-    """Reads "0,1+2" as ((0,), (1, 2)); names of sets of patterns stay."""
+def read_patterns(text: str) -> str | tuple[tuple[int, ...], ...]:
+    """Reads "0,1+2" as ((0,), (1, 2)); names of sets of patterns stay.
+
+    Raises:
+        UserError: it is neither.
+    """
     if text in NAMED_GROUPS:
         return text
     try:

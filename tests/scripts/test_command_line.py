@@ -8,7 +8,7 @@ import pytest
 
 # Forks a process per command line, so that TensorFlow is imported once.
 PROGRAM = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 from scripts import command_line
 import tensorflow as tf
 from absl import flags
@@ -52,6 +52,7 @@ def main(_):
             tf.function(lambda n: tf.ensure_shape(tf.range(n), [2]))(tf.constant(3))
 
 results = []
+gc.freeze()
 for i, arguments in enumerate(json.loads(sys.argv[2])):
     path = f"{sys.argv[1]}/{i}"
     child = os.fork()

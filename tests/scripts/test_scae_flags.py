@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from scripts.scae_flags import _patterns
+from scripts.scae_flags import read_patterns
 from stacked_capsules.data import DataConfig
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig
 from tests.scripts.tiny_runs import IMAGES, POINTS
@@ -65,7 +65,7 @@ def test_flags_have_the_defaults_of_the_options_they_set(defaults, options):
     wanted = {field.name: field.default for field in dataclasses.fields(options)}
     present = {name: defaults[name] for name in wanted if name not in NO_FLAGS}
     for name in present.keys() & {"which_patterns", "cnn_strides"}:
-        read = _patterns if name == "which_patterns" else lambda strides: tuple(map(int, strides))
+        read = read_patterns if name == "which_patterns" else lambda strides: tuple(map(int, strides))
         present[name] = read(present[name])
     assert present == {name: value for name, value in wanted.items() if name not in NO_FLAGS}
 
@@ -83,5 +83,5 @@ def test_architecture_flags_are_those_that_shape_variables(processes, options):
 
 
 def test_compound_patterns():
-    assert _patterns("0,1+2") == ((0,), (1, 2))
-    assert _patterns("all") == "all"
+    assert read_patterns("0,1+2") == ((0,), (1, 2))
+    assert read_patterns("all") == "all"

@@ -14,7 +14,7 @@ TRAIN = (
 )
 POINTS = (
     *("--model=constellation", "--dataset=constellation", "--batch_size=4", "--n_votes=2"),
-    *("--run_updates_every=5", "--report_loss_steps=20", "--snapshot_steps=5", "--lr=1e-3"),
+    *("--run_updates_every=5", "--report_loss_steps=20", "--snapshot_steps=10", "--lr=1e-3"),
 )
 
 
