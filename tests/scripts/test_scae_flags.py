@@ -70,6 +70,7 @@ def test_flags_have_the_defaults_of_the_options_they_set(defaults, options):
     assert present == {name: value for name, value in wanted.items() if name not in NO_FLAGS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [SCAEConfig, ConstellationConfig], ids=["scae", "constellation"])
 def test_architecture_flags_are_those_that_shape_variables(processes, options):
     base = IMAGES if options is SCAEConfig else POINTS
