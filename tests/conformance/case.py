@@ -25,6 +25,8 @@ class Case:
         noisy: whether its call takes `training` and `seed`.
         batch: for models: what `loss_and_metrics` takes; `inputs` is not needed then.
         rtol: how far compiled outputs may differ, as a share of the largest magnitude.
+        draws: (arguments, seed or None) -> arguments of its call that draw noise, for layers that are handed
+            such functions.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Case:
     noisy: bool = False
     batch: Mapping[str, np.ndarray] | None = None
     rtol: float = 1e-5
+    draws: Callable[[Mapping[str, tf.Tensor], Any], Mapping[str, Any]] | None = None
 
     @property
     def is_model(self) -> bool:
@@ -53,6 +56,8 @@ class Case:
         noise = {"training": seed is not None, "seed": seed} if self.noisy else {}
         if self.is_model:
             return layer(layer.inputs_of(arguments), **noise)
+        if self.draws:
+            noise = self.draws(arguments, seed)
         return layer(**arguments, **noise)
 
 

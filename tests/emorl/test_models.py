@@ -9,8 +9,8 @@ from protocols import Seed, UserError
 from tests.emorl.small_models import KINDS, SIZE, FixedNoise, images, make
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-#: Of those, what differs in the graph: for tests that trace or compile.
-some_kinds = pytest.mark.parametrize("kind", ["one_layer", "mixture_iodine_gru", "slot_attention"])
+#: One of each class: for tests that trace.
+some_kinds = pytest.mark.parametrize("kind", ["mixture_iodine_gru", "slot_attention"])
 
 
 def flat(outputs):
@@ -53,11 +53,9 @@ def test_outputs(kind):
             assert (outputs.layers[0].posterior.std > 0).numpy().all()
 
 
-@pytest.mark.slow
-@some_kinds
-def test_graphs_give_what_eager_gives(kind):
-    """A graph for batches of any size, and XLA for one."""
-    model = make(kind)
+def test_gradients_in_a_graph_for_any_batch_size():
+    """The gradient inside a forward pass too; what else graphs promise is tested of all models alike."""
+    model = make("one_layer")
 
     def train(x, key):
         with tf.GradientTape() as tape:
@@ -68,9 +66,7 @@ def test_graphs_give_what_eager_gives(kind):
     key = tf.constant([5, 6])
     signature = [tf.TensorSpec([None, SIZE, SIZE, 3]), tf.TensorSpec([2], tf.int32)]
     any_size = tf.function(train, input_signature=signature)
-    want = train(images(2), key)
-    assert_close(any_size(images(2), key), want)
-    assert_close(tf.function(train, jit_compile=True)(images(2), key), want)
+    assert_close(any_size(images(2), key), train(images(2), key))
 
 
 @every_kind
