@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
+from protocols.snapshots import find_snapshot, restore_model
 from training.run_folder import FLAGS_FILE, read_flags
-from training.snapshots import find_snapshot, restore_model
 
 FLAGS = flags.FLAGS
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
+from protocols.snapshots import REPORT_PREFIX
 from training.run_folder import METRICS_FILE
-from training.snapshots import REPORT_PREFIX
 
 
 class MovingAverages:

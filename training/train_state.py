@@ -8,11 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from protocols import TrainableModel
+from protocols.snapshots import GLOBAL_STEP
 from training.optimizers import Optimizer, Slots
 from training.replicas import Replicas
 from training.step import Variables
-
-GLOBAL_STEP = "global_step"
 
 
 class TrainState:

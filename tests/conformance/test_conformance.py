@@ -12,12 +12,13 @@ import pytest
 import tensorflow as tf
 
 from protocols import Seed
+from protocols.snapshots import restore_model
 from tests.conformance.case import BATCH_SIZE
 from tests.conformance.registry import CASES, PACKAGES
 from training.optimizers import RMSProp
 from training.replicas import make_replicas, single_replica
 from training.schedules import Constant
-from training.snapshots import restore_model, write_snapshot
+from training.snapshots import write_snapshot
 from training.step import TrainingStep, Variables
 from training.train_state import TrainState
 

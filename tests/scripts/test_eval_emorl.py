@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.snapshots import read_snapshot, write_snapshot
+from protocols.snapshots import read_snapshot
+from training.snapshots import write_snapshot
 
 pytestmark = pytest.mark.slow
 

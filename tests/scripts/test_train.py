@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from protocols.snapshots import list_snapshots, read_snapshot
 from tests.scripts.tiny_runs import POINTS, TRAIN, metrics
 from training.run_folder import read_flags
-from training.snapshots import list_snapshots, read_snapshot
 
 pytestmark = pytest.mark.slow
 

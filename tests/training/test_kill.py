@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from training.snapshots import read_snapshot
+from protocols.snapshots import read_snapshot
 
 PROGRAM = """
 import sys

@@ -8,19 +8,11 @@ import pytest
 import tensorflow as tf
 
 from protocols import UserError
+from protocols.snapshots import check_arrays, find_snapshot, list_snapshots, read_snapshot, restore_model
 from tests.training.toy_model import make_toy
 from training.optimizers import RMSProp
 from training.replicas import make_replicas
-from training.snapshots import (
-    check_arrays,
-    find_snapshot,
-    list_snapshots,
-    read_snapshot,
-    remove_unfinished,
-    restore_model,
-    restore_state,
-    write_snapshot,
-)
+from training.snapshots import remove_unfinished, restore_state, write_snapshot
 from training.train_state import TrainState
 
 ARRAYS = {
@@ -157,7 +149,7 @@ def test_all_differences_are_listed(tmp_path):
     for text in (
         "missing there: here",
         "unknown here: there",
-        "type ([1], here [1])",
+        "type (float64 [1], here [1])",
         "shape ([2], here [1])",
     ):
         assert text in str(error.value)

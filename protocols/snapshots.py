@@ -1,0 +1,120 @@
+"""Reading snapshots: `model.ckpt-<step>`, TensorFlow checkpoints that map names of variables to arrays."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from protocols.errors import UserError
+from protocols.model import TrainableModel
+from protocols.named_shapes import differences
+
+#: Name of the number of steps taken.
+GLOBAL_STEP = "global_step"
+
+#: Names of report state, which belongs to no variable.
+REPORT_PREFIX = "report/"
+
+#: Endings of a snapshot's two files.
+DATA, INDEX = ".data-00000-of-00001", ".index"
+
+_COMPLETE = re.compile(r"model\.ckpt-(\d+)\.index")
+
+
+def list_snapshots(folder: Path) -> list[str]:
+    """Returns the prefixes of a folder's complete snapshots, oldest first."""
+    matches = [_COMPLETE.fullmatch(name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
+    prefixes = [
+        os.path.join(folder, f"model.ckpt-{step}") for step in sorted(int(m[1]) for m in matches if m)
+    ]
+    return [prefix for prefix in prefixes if os.path.exists(prefix + DATA)]
+
+
+def find_snapshot(path: str | Path) -> str:
+    """Returns the prefix that a user means by a prefix, one of its files, or a run's folder (the newest).
+
+    Raises:
+        UserError: there is no such snapshot.
+    """
+    path = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})$", "", os.fspath(path))
+    if os.path.exists(path + INDEX):
+        return path
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    present = list_snapshots(Path(folder or "."))
+    if os.path.isdir(path) and present:
+        return present[-1]
+    names = ", ".join(os.path.basename(prefix) for prefix in present) or "none"
+    raise UserError(f"there is no snapshot {path!r}; {folder or '.'} holds: {names}")
+
+
+def read_snapshot(prefix: str) -> dict[str, np.ndarray]:
+    """Returns all arrays of a snapshot by name.
+
+    Raises:
+        UserError: it does not exist or is damaged.
+    """
+    prefix = find_snapshot(prefix)
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return {
+            name: np.asarray(reader.get_tensor(name)) for name in sorted(reader.get_variable_to_shape_map())
+        }
+    except Exception as error:  # TensorFlow raises ValueError, RuntimeError or its own errors here
+        raise UserError(f"the snapshot {prefix} is damaged: {reason(error)}") from None
+
+
+def check_arrays(prefix: str, arrays: Mapping[str, np.ndarray], expected: Mapping[str, tf.Variable]) -> None:
+    """Raises a UserError that lists how a snapshot's arrays and the variables they are for differ."""
+    there = {name: _form(array.shape, array.dtype) for name, array in arrays.items()}
+    here = {name: _form(v.shape, v.dtype.as_numpy_dtype) for name, v in expected.items()}
+    lists = differences(there, here)
+    if lists:
+        raise UserError(
+            f"the snapshot {prefix} belongs to another architecture ({lists}): "
+            "give the flags it was trained with"
+        )
+
+
+def restore_model(snapshot: str | Path, model: TrainableModel) -> int:
+    """Gives a built model the weights of a training snapshot; all of them or, with an error, none.
+
+    Args:
+        snapshot: a prefix or a run's folder.
+        model: built.
+
+    Returns:
+        the number of steps it was trained for.
+
+    Raises:
+        UserError: the snapshot does not exist, is damaged, or belongs to another architecture.
+    """
+    prefix = find_snapshot(snapshot)
+    arrays = read_snapshot(prefix)
+    weights = {weight.path: weight.value for weight in model.weights}
+    check_arrays(
+        prefix, {n: arrays[n] for n in arrays if n in weights or not _accompanies(n, arrays)}, weights
+    )
+    for name, variable in weights.items():
+        variable.assign(arrays[name])
+    return int(arrays.get(GLOBAL_STEP, 0))
+
+
+def _accompanies(name, names):
+    """Whether a name is training state beside weights: the step, reports, a slot `<weight>/<slot>`."""
+    return name == GLOBAL_STEP or name.startswith(REPORT_PREFIX) or name.rpartition("/")[0] in names
+
+
+def reason(error: Exception) -> str:
+    """Returns the first line of what TensorFlow says is wrong."""
+    return str(error).strip().split("\n")[0].split(" [Op:")[0] or type(error).__name__
+
+
+def _form(shape, dtype):
+    """[2, 3], and the type where it is not the usual one."""
+    kind = np.dtype(dtype).name
+    return f"{list(shape)}" if kind == "float32" else f"{kind} {list(shape)}"
