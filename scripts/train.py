@@ -13,6 +13,7 @@ from stacked_capsules.plots import constellation_plots, image_plots, learning_cu
 from training.loop import train
 from training.optimizers import RMSProp
 from training.run_folder import METRICS_FILE, prepare_run_folder
+from training.run_lock import run_lock
 from training.schedules import Constant, ExponentialDecay
 
 FLAGS = flags.FLAGS
@@ -38,20 +39,21 @@ def main(_) -> None:
     with replicas.scope():
         model = scae_flags.make_model()
 
-    prepare_run_folder(
-        folder, training_flags.as_text(), scae_flags.architecture_flags(), overwrite=config.overwrite
-    )
-    train(
-        model,
-        data,
-        config,
-        folder,
-        # Epsilon as in the original: it is inside the square root, and falls with the batch (S4).
-        optimizer=RMSProp(epsilon=1e-2 / FLAGS.batch_size**2),
-        schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
-        replicas=replicas,
-        plots=lambda model, batch, step: pictures(model, batch, folder),
-    )
+    run_flags = training_flags.as_text()
+    with run_lock(folder):
+        prepare_run_folder(folder, run_flags, scae_flags.architecture_flags(), overwrite=config.overwrite)
+        train(
+            model,
+            data,
+            config,
+            folder,
+            # Epsilon as in the original: it is inside the square root, and falls with the batch (S4).
+            optimizer=RMSProp(epsilon=1e-2 / FLAGS.batch_size**2),
+            schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
+            replicas=replicas,
+            plots=lambda model, batch, step: pictures(model, batch, folder),
+            flags=run_flags,
+        )
 
 
 def pictures(model, batch, folder):

@@ -20,6 +20,7 @@ from training.gradient_clipping import Clipping
 from training.loop import train
 from training.optimizers import Adam
 from training.run_folder import prepare_run_folder
+from training.run_lock import run_lock
 from training.schedules import Constant, WarmUpAndDecay
 
 FLAGS = flags.FLAGS
@@ -66,28 +67,29 @@ def main(_) -> None:
     with replicas.scope():
         model = emorl_flags.make_model(FLAGS.seed)
 
-    prepare_run_folder(
-        folder, training_flags.as_text(), emorl_flags.architecture_flags(), overwrite=config.overwrite
-    )
-    train(
-        model,
-        data,
-        config,
-        folder,
-        optimizer=Adam(),
-        schedule=WarmUpAndDecay(FLAGS.lr, FLAGS.warmup, FLAGS.decay_rate, FLAGS.decay_steps)
-        if FLAGS.use_scheduler
-        else Constant(FLAGS.lr),
-        # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
-        clipping=Clipping(
-            norm=5.0 if FLAGS.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6
-        ),
-        replicas=replicas,
-        options_at=(lambda step: {"refinement_iters": iterations_at(step)})
-        if FLAGS.model == "EfficientMORL"
-        else (lambda step: {}),
-        plots=lambda model, batch, step: emorl_plots(model, batch),
-    )
+    run_flags = training_flags.as_text()
+    with run_lock(folder):
+        prepare_run_folder(folder, run_flags, emorl_flags.architecture_flags(), overwrite=config.overwrite)
+        train(
+            model,
+            data,
+            config,
+            folder,
+            optimizer=Adam(),
+            schedule=WarmUpAndDecay(FLAGS.lr, FLAGS.warmup, FLAGS.decay_rate, FLAGS.decay_steps)
+            if FLAGS.use_scheduler
+            else Constant(FLAGS.lr),
+            # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
+            clipping=Clipping(
+                norm=5.0 if FLAGS.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6
+            ),
+            replicas=replicas,
+            options_at=(lambda step: {"refinement_iters": iterations_at(step)})
+            if FLAGS.model == "EfficientMORL"
+            else (lambda step: {}),
+            plots=lambda model, batch, step: emorl_plots(model, batch),
+            flags=run_flags,
+        )
 
 
 def with_validation(data: DataSource) -> DataSource:

@@ -19,6 +19,7 @@ from training.numerics import checked_numerics
 from training.optimizers import Optimizer
 from training.replicas import Replicas, single_replica
 from training.reports import MovingAverages, RunLog, progress_bar
+from training.run_folder import write_flags
 from training.schedules import Schedule
 from training.snapshots import restore_state, write_snapshot
 from training.step import TrainingStep
@@ -43,6 +44,7 @@ def train(
     replicas: Replicas | None = None,
     options_at: Callable[[int], Mapping[str, Any]] = lambda step: {},
     plots: Plots | None = None,
+    flags: Mapping[str, str] | None = None,
     log: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> dict[str, float]:
     """Trains a model, from the folder's last snapshot where it has one, up to `config.max_train_steps`.
@@ -58,6 +60,7 @@ def train(
         replicas: where it runs; by default one.
         options_at: step -> the model's keyword options in that phase; each combination is traced once.
         plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
+        flags: of the run, for `flags.txt`; nothing is written before the snapshot turned out to be of use.
         log: gets the lines that tell how it goes.
 
     Returns:
@@ -70,7 +73,7 @@ def train(
     replicas = replicas or single_replica()
     clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
     step = TrainingStep(model, optimizer, schedule, clipping, statistics_every=config.summary_steps)
-    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, log)
+    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, log)
     try:
         with checked_numerics(config.check_numerics), Interruption() as interruption:
             return run.to_the_end(interruption)
@@ -81,11 +84,13 @@ def train(
 class _Run:
     """One call of `train`: what it holds beside the model's state, and what it does at which step."""
 
-    def __init__(self, step, data, config, folder, replicas, options_at, plots, log):
+    def __init__(self, step, data, config, folder, replicas, options_at, plots, flags, log):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
         self.replicas, self.options_at, self.plots, self.log = replicas, options_at, plots, log
         self.state = TrainState(step.model, step.optimizer, replicas)
         report_state = restore_state(folder, self.state.named, log)
+        if flags is not None:
+            write_flags(folder, flags)
         self.averages = MovingAverages(config.ema, report_state)
         self.step = self.saved_step = int(self.state.step.numpy())  # number of steps taken
         jit_compile = config.jit_compile and not config.check_numerics
@@ -109,13 +114,13 @@ class _Run:
         update_steps = self.config.update_steps
         train = self._iterate(self.data.train(self.step))
         valid = self._iterate(self.data.valid(self.step // update_steps if update_steps else 0))
-        self.started = self.snapshot_time = time.monotonic()
-        self.window = (self.step, self.started)
+        self.snapshot_time = time.monotonic()
+        self.window = self.start = (self.step, self.snapshot_time)
         while self.step < self.config.max_train_steps:
             n, options = self._next_call()
             metrics = self.execution.steps(train, n, **options)
             if not self.metrics and not self.unchecked:
-                self.window = (self.step + n, time.monotonic())  # rates leave tracing out
+                self.window = (self.step + n, time.monotonic())  # rates leave tracing out where they can
             self.step += n
             self.unchecked.append((self.step, metrics))
             self.bar.update(n)
@@ -208,10 +213,10 @@ class _Run:
         if self.last_report.get("step") == self.step:
             return
         smoothed, now = self._smoothed(), time.monotonic()
-        steps = self.step - self.window[0]
-        rate = steps / max(now - self.window[1], 1e-9)
+        since, time_then = self.window if self.window[0] < self.step else self.start
+        rate = (self.step - since) / max(now - time_then, 1e-9)
         self.window = (self.step, now)
-        seconds = self.run_log.seconds + now - self.started
+        seconds = self.run_log.seconds + now - self.start[1]
         extra = {"seconds": round(seconds, 3), "examples_per_s": round(rate * self.batch_size, 3)}
         self.run_log.report(self.step, {**smoothed, **extra})
         self.last_report = {"step": self.step, **smoothed}

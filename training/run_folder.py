@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from protocols import UserError
+from training.run_lock import LOCK_FILE
 from training.snapshots import list_snapshots, remove_unfinished
 
 FLAGS_FILE = "flags.txt"
@@ -47,7 +48,9 @@ def folder_of_run(logdir: str, name: str) -> Path:
 def prepare_run_folder(
     folder: Path, flags: Mapping[str, str], architecture: Collection[str] = (), overwrite: bool = False
 ) -> list[str]:
-    """Makes the folder ready for a run with these flags, new or resumed, and writes `flags.txt`.
+    """Makes the folder ready for a run with these flags, new or resumed; `write_flags` comes once it goes.
+
+    Call it within `run_lock(folder)`.
 
     Args:
         folder: of the run.
@@ -71,7 +74,6 @@ def prepare_run_folder(
         if snapshots:
             _check_architecture(folder, flags, architecture)
         remove_unfinished(folder)
-        write_flags(folder, flags)
     except OSError as error:
         raise UserError(
             f"cannot write to the run's folder {folder}: {error.strerror or error}; choose another --logdir"
@@ -126,7 +128,7 @@ def _check_architecture(folder, flags, architecture):
 
 
 def _clear(folder):
-    entries = sorted(entry.name for entry in folder.iterdir())
+    entries = sorted(entry.name for entry in folder.iterdir() if entry.name != LOCK_FILE)
     strangers = [name for name in entries if not any(fnmatch.fnmatch(name, pattern) for pattern in _OURS)]
     if strangers:
         raise UserError(

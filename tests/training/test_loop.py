@@ -79,6 +79,7 @@ def test_what_a_run_writes(tmp_path):
     assert lines[0]["lr"] == pytest.approx(0.05 * 0.96**0.9)  # of the tenth step
     assert len(told) == 4
     assert told[0].startswith("step 10: loss ")
+    assert not any(" 0 steps/s" in line for line in told)
     summaries = {}
     for path in tmp_path.glob("events.*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
@@ -97,6 +98,14 @@ def test_reports_show_this_step_and_its_own_validation_batch(tmp_path):
     model, _ = run(tmp_path / "before", ema=0.0, max_train_steps=29)
     loss, _ = model.loss_and_metrics(toy_batch(29), step - 1, seed.fold(step - 1))
     assert report["train/loss"] == pytest.approx(float(loss), rel=1e-6)
+
+
+def test_the_first_call_may_be_the_first_report(tmp_path):
+    told = []
+    run(tmp_path, steps_per_call=10, report_loss_steps=5, run_updates_every=5, log=told.append)
+    assert not any(" 0 steps/s" in line for line in told)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["examples_per_s"] > 0 for line in lines)
 
 
 def test_averages_may_be_updated_at_reports_only(tmp_path):
