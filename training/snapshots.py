@@ -104,9 +104,12 @@ def restore_state(
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Deletes what a killed process left of a snapshot that it was writing."""
+    """Deletes what a killed process left of a snapshot that it was writing, or deleting."""
     for path in Path(folder).glob(f"{_UNFINISHED}*"):
         path.unlink(missing_ok=True)
+    for path in Path(folder).glob(f"model.ckpt-*{DATA}"):
+        if not path.with_name(path.name.removesuffix(DATA) + INDEX).exists():
+            path.unlink(missing_ok=True)
 
 
 def _forget_old(folder, keep):

@@ -1,14 +1,6 @@
 import pytest
 
-from tests.scripts.processes import Processes
 from tests.scripts.tiny_runs import TRAIN
-
-
-@pytest.fixture(scope="session")
-def processes(tmp_path_factory):
-    processes = Processes(tmp_path_factory.mktemp("processes"))
-    yield processes
-    processes.close()
 
 
 @pytest.fixture(scope="session")

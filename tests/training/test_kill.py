@@ -1,42 +1,79 @@
-"""A run killed at any moment, and started again, ends like one that was not."""
+"""A run killed at any moment, and started again, ends like one that was not.
 
+Every start is a new process. It is forked from one that has imported TensorFlow and not used it, so it
+shares code, and nothing else, with those before it. Nothing can catch SIGKILL: what a run goes on from is
+what lies on the disk.
+"""
+
+import itertools
+import os
 import random
-import subprocess
-import sys
+import signal
 import time
 
 import numpy as np
 import pytest
 
-from protocols.snapshots import read_snapshot
+from protocols.snapshots import list_snapshots, read_snapshot
+from tests.scripts.tiny_runs import metrics
+from tests.training.dying_writer import KEEP, arrays_at
+from training.snapshots import remove_unfinished, write_snapshot
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from tests.training.test_loop import run
-run(Path(sys.argv[1]), max_train_steps=3000, snapshot_steps=5, log=lambda line: print(line, flush=True))
-"""
+N_KILLS, N_STEPS = 12, 1000
 
 
-def start(folder):
-    command = [sys.executable, "-c", PROGRAM, str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def steps_in(folder):
+    return [int(prefix.rpartition("-")[2]) for prefix in list_snapshots(folder)]
+
+
+def newest(folder):
+    return max(steps_in(folder), default=0)
+
+
+def torn(folder):
+    """Whether a snapshot was being written."""
+    data = {path.name.split(".data")[0] for path in folder.glob("model.ckpt-*.data*")}
+    return bool(list(folder.glob(".unfinished*"))) or len(data) > len(list_snapshots(folder))
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_equals_unbroken(tmp_path):
-    moments = random.Random()
-    for _ in range(3):
-        with start(tmp_path / "broken") as broken:
-            next(line for line in broken.stdout if line.startswith("step"))  # let it get somewhere first
-            time.sleep(moments.uniform(0.0, 0.5))
-            broken.kill()
-        assert broken.returncode < 0, "it ended before it could be killed: give it more steps"
+def test_killed_and_resumed_equals_unbroken(processes, tmp_path):
+    moments, n_torn, reached, folder = random.Random(5), 0, 0, tmp_path / "broken"
+    for _ in range(N_KILLS):
+        process = processes.start("tests.training.toy_run", folder, N_STEPS, 1)  # a snapshot at every step
+        while newest(folder) <= reached:  # let it get somewhere first
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0.0, 0.3))
+        os.kill(process[0], signal.SIGKILL)
+        assert processes.wait(process).code == -signal.SIGKILL, "it ended before it could be killed"
+        n_torn, reached = n_torn + torn(folder), newest(folder)
+    assert n_torn > 0, "no kill hit a snapshot that was being written"
     for name in ("broken", "unbroken"):
-        with start(tmp_path / name) as process:
-            assert any("step 3000" in line for line in process.stdout)
-        assert process.returncode == 0
-    one, other = (read_snapshot(f"{tmp_path}/{name}/model.ckpt-3000") for name in ("unbroken", "broken"))
+        ended = processes.run("tests.training.toy_run", tmp_path / name, N_STEPS, 0)
+        assert ended.code == 0, ended.stderr
+    one, other = (read_snapshot(f"{tmp_path}/{name}/model.ckpt-{N_STEPS}") for name in ("unbroken", "broken"))
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert metrics(tmp_path / "unbroken") == metrics(tmp_path / "broken")
+
+
+def test_killed_between_any_two_operations_on_files(processes, tmp_path):
+    outcomes = []
+    for n in itertools.count(1):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        ended = processes.run("tests.training.dying_writer", folder, n)
+        outcomes.append(steps_in(folder))
+        for step in outcomes[-1]:
+            for name, array in read_snapshot(f"{folder}/model.ckpt-{step}").items():
+                np.testing.assert_array_equal(array, arrays_at(step)[name])
+        remove_unfinished(folder)
+        write_snapshot(folder, 4, arrays_at(4), KEEP)
+        assert steps_in(folder) == [outcomes[-1][-1], 4]
+        assert len(list(folder.iterdir())) == 2 * KEEP + 1  # no scraps
+        if ended.code == 0:
+            break
+    # All of the new snapshot appears at once, before any of the old one goes.
+    assert [list(steps) for steps, _ in itertools.groupby(outcomes)] == [[1, 2], [1, 2, 3], [2, 3]]
+    assert n == 10
