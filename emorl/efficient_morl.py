@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from emorl.configuration import EMORLConfig, check_images
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
+from emorl.early_gradient import with_early_gradient
 from emorl.geco import GECO, MIN_BETA, GECOState, constraint, multiplier
 from emorl.image_decoders import Decoding, make_image_decoder
 from emorl.image_encoder import CHANNELS, ImageEncoder
@@ -133,9 +134,12 @@ class EfficientMORL(TrainableModel):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(parameters)
                 if i == 0:
-                    stage, prior = self._first_stage(images, [*inferred.parameters[:-1], parameters], draw)
+                    stage, prior = self._first_stage(
+                        images, [*inferred.parameters[:-1], parameters], draw, training
+                    )
                 else:
-                    stage = self._refined_stage(images, parameters, draw(first_draw + i - 1), prior)
+                    noise_i = draw(first_draw + i - 1)  # [B, K, z]
+                    stage = self._refined_stage(images, parameters, noise_i, prior, training)
                 loss = loss_of(stage)
             if i < iterations:
                 gradient = tape.gradient(loss, parameters)  # [B, K, 2z]
@@ -250,26 +254,38 @@ class EfficientMORL(TrainableModel):
         config = dict(config)
         return cls(EMORLConfig(**config.pop("options")), **config)
 
-    def _first_stage(self, images, parameters, draw):
+    def _first_stage(self, images, parameters, draw, training):
         posteriors = [DiagonalGaussian.of_parameters(p) for p in parameters]
         sample = posteriors[-1].sample(draw(self.config.stochastic_layers))  # [B, K, z]
-        decoding, nll = self._decode_and_score(images, sample)
+        decoding, nll = self._decode_and_score(images, sample, training)
         if self.config.stochastic_layers == 0:
             standard = DiagonalGaussian.standard_like(posteriors[-1])
             return Stage(posteriors[-1], sample, decoding, nll, tf.zeros_like(nll)), standard
         kl, last_prior = hierarchical_kl(posteriors, self.prior, draw, self.config.bottom_up_prior)
         return Stage(posteriors[-1], sample, decoding, nll, kl), last_prior
 
-    def _refined_stage(self, images, parameters, noise, prior):
+    def _refined_stage(self, images, parameters, noise, prior, training):
         posterior = DiagonalGaussian.of_parameters(parameters)
         sample = posterior.sample(noise)  # [B, K, z]
-        decoding, nll = self._decode_and_score(images, sample)
+        decoding, nll = self._decode_and_score(images, sample, training)
         if not self.config.reverse_prior_plusplus:
             prior = DiagonalGaussian.standard_like(posterior)
         kl = tf.reduce_sum(kl_divergence(posterior, prior), axis=1)  # [B]
         return Stage(posterior, sample, decoding, nll, kl)
 
-    def _decode_and_score(self, images, slots):
+    def _decode_and_score(self, images, slots, training):
+        if not training:
+            return self._plainly_decode_and_score(images, slots)
+        weights = [variable.value for variable in self.decoder.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([slots, *weights])
+            decoding, nll = self._plainly_decode_and_score(images, slots)
+            total = tf.reduce_sum(nll)  # []
+        d_slots, *d_weights = tape.gradient(total, [slots, *weights])
+        weights = [tf.convert_to_tensor(weight) for weight in weights]
+        return decoding, with_early_gradient(nll, slots, d_slots, weights, d_weights)
+
+    def _plainly_decode_and_score(self, images, slots):
         decoding = self.decoder(slots)
         nll = self.likelihood(images, decoding.means, decoding.mask_log_probs, self.config.log_scale)  # [B]
         return decoding, nll

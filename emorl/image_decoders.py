@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from emorl import initialisers
+from emorl.broadcast_convolution import convolve_broadcast
 from emorl.positional_embedding import positional_embedding
 from protocols import UserError
 
@@ -62,19 +63,18 @@ class ImageDecoder(keras.layers.Layer):
     def call(self, slots: tf.Tensor) -> Decoding:
         """Decodes slots [B, K, z]."""
         n_slots, size = slots.shape[1], self.size
-        x = self.broadcast(tf.reshape(slots, [-1, self.z_size]))  # [B * K, g, g, z]
-        x = self.convolve(x)  # [B * K, H, W, 4]
+        x = self.render(tf.reshape(slots, [-1, self.z_size]))  # [B * K, H, W, 4]
         x = tf.reshape(x, [-1, n_slots, size, size, OUTPUTS])  # [B, K, H, W, 4]
         return Decoding(tf.sigmoid(x[..., :3]), tf.nn.log_softmax(x[..., 3:], axis=1))
 
-    def broadcast(self, slots: tf.Tensor) -> tf.Tensor:
-        """Lays slots [n, z] out on the grid and adds the position: [n, g, g, z]."""
-        position = tf.constant(positional_embedding(self.grid_size, self.grid_size), slots.dtype)  # [g, g, 4]
-        return slots[:, None, None, :] + self.position_projection(position)
-
-    def convolve(self, x: tf.Tensor) -> tf.Tensor:
-        """Runs the convolutions on [n, g, g, z]; returns [n, H, W, 4]."""
+    def render(self, slots: tf.Tensor) -> tf.Tensor:
+        """Returns what slots [n, z] look like, each on its own: [n, H, W, 4], before any non-linearity."""
         raise NotImplementedError
+
+    def position(self, dtype: tf.DType) -> tf.Tensor:
+        """Returns what is added to a slot that is broadcast over the grid: [g, g, z]."""
+        embedding = tf.constant(positional_embedding(self.grid_size, self.grid_size), dtype)  # [g, g, 4]
+        return self.position_projection(embedding)
 
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""
@@ -83,6 +83,12 @@ class ImageDecoder(keras.layers.Layer):
 
     def _make_convolutions(self):
         raise NotImplementedError
+
+    def _first(self, slots, border):
+        """The first convolution, of the broadcast slots."""
+        first = self.convolutions[0]
+        kernel, bias = tf.convert_to_tensor(first.kernel), tf.convert_to_tensor(first.bias)
+        return first.activation(convolve_broadcast(slots, self.position(slots.dtype), kernel, bias, border))
 
     def _rule(self, name):
         return initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}")
@@ -102,9 +108,10 @@ class SmallDecoder(ImageDecoder):
         """Each 5x5 convolution is padded by one, so that it takes two from the grid."""
         return self.size + 6
 
-    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+    def render(self, slots: tf.Tensor) -> tf.Tensor:
         """Runs the convolutions, each on a border of one pixel of zeros."""
-        for convolution in self.convolutions:
+        x = self._first(slots, border=1)
+        for convolution in self.convolutions[1:]:
             x = convolution(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]))
         return x  # [n, H, W, 4]
 
@@ -121,9 +128,10 @@ class IodineDecoder(ImageDecoder):
         """Each convolution takes two from the grid."""
         return self.size + 10
 
-    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+    def render(self, slots: tf.Tensor) -> tf.Tensor:
         """Runs the convolutions."""
-        for convolution in self.convolutions:
+        x = self._first(slots, border=0)
+        for convolution in self.convolutions[1:]:
             x = convolution(x)
         return x  # [n, H, W, 4]
 
@@ -151,8 +159,9 @@ class BigDecoder(ImageDecoder):
         """Four doublings short of 96."""
         return 6
 
-    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+    def render(self, slots: tf.Tensor) -> tf.Tensor:
         """Doubles the grid four times, then two convolutions of stride one."""
+        x = slots[:, None, None, :] + self.position(slots.dtype)  # [n, 6, 6, z]
         for convolution in self.convolutions:
             size = x.shape[1] * convolution.strides[0]
             x = crop_transposed(convolution(x), convolution.kernel_size[0], size)

@@ -17,7 +17,8 @@ from absl import flags
 from protocols import Batch, TrainableModel
 from stacked_capsules.data import load
 from training.execution import Execution
-from training.optimizers import Optimizer, RMSProp
+from training.gradient_clipping import Clipping
+from training.optimizers import Adam, Optimizer, RMSProp
 from training.replicas import single_replica
 from training.schedules import Constant
 from training.step import TrainingStep
@@ -64,8 +65,32 @@ def scae_constellation_train() -> Workload:
     return _training(model, batch, optimizer, steps_per_call=FLAGS.steps_per_call)
 
 
+def emorl_tetrominoes_train() -> Workload:
+    """One training step of run_tetrominoes.sh: 32 scenes, three refinements, GECO at work."""
+    return _emorl_training("tetrominoes.flags", batch_size=32, refinement_iters=3)
+
+
+def emorl_tetrominoes_infer() -> Workload:
+    """Everything that EfficientMORL infers of 32 scenes of tetrominoes in three refinements."""
+    return _emorl_inference("tetrominoes.flags", batch_size=32, refinement_iters=3)
+
+
+def emorl_clevr6_train() -> Workload:
+    """A training step of run_clevr6.sh on two images, with one refinement."""
+    return _emorl_training("clevr6.flags", batch_size=2, refinement_iters=1)
+
+
+def emorl_clevr6_infer() -> Workload:
+    """Everything that EfficientMORL infers of two images of CLEVR6's size in one refinement."""
+    return _emorl_inference("clevr6.flags", batch_size=2, refinement_iters=1)
+
+
 CASES: dict[str, Callable[[], Workload]] = {
-    case.__name__: case for case in (scae_mnist_train, scae_mnist_infer, scae_constellation_train)
+    case.__name__: case
+    for case in (
+        *(scae_mnist_train, scae_mnist_infer, scae_constellation_train),
+        *(emorl_tetrominoes_train, emorl_tetrominoes_infer, emorl_clevr6_train, emorl_clevr6_infer),
+    )
 }
 
 
@@ -84,11 +109,51 @@ def _read_scae_flags(config):
     return scae_flags
 
 
-def _training(model: TrainableModel, batch: Batch, optimizer: Optimizer, steps_per_call: int = 1) -> Workload:
+def _emorl_training(config, batch_size, refinement_iters):
+    model, images = _emorl(config, batch_size)
+    return _training(
+        model,
+        {"image": images},
+        Adam(),
+        clipping=Clipping(norm=5.0, norm_per_parameter=False, norm_margin=1e-6),
+        first_step=model.config.geco_warm_start,
+        options={"refinement_iters": refinement_iters},
+    )
+
+
+def _emorl_inference(config, batch_size, refinement_iters):
+    model, images = _emorl(config, batch_size)
+    infer = tf.function(lambda x: model(x, refinement_iters=refinement_iters), autograph=False)
+    return Workload(lambda: infer(images), batch_size)
+
+
+def _emorl(config, batch_size):
+    """Returns the model, and images of noise: what they show does not change how long it takes."""
+    from scripts import emorl_flags, train_emorl  # noqa: F401 (defines the flags)
+
+    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}"])
+    model = emorl_flags.make_model()
+    shape = [batch_size, model.config.size, model.config.size, 3]  # [B, H, W, 3]
+    return model, tf.constant(np.random.default_rng(0).uniform(size=shape), tf.float32)
+
+
+def _training(
+    model: TrainableModel,
+    batch: Batch,
+    optimizer: Optimizer,
+    steps_per_call: int = 1,
+    clipping: Clipping | None = None,
+    first_step: int = 0,
+    options: dict[str, Any] | None = None,
+) -> Workload:
     replicas = single_replica()
     state = TrainState(model, optimizer, replicas)
-    step = TrainingStep(model, optimizer, Constant(1e-5))
+    state.step.assign(first_step)
+    options = options or {}
+    step = TrainingStep(model, optimizer, Constant(1e-5), clipping or Clipping())
     execution = Execution(step, state, replicas, seed=0)
     batches = replicas.iterate(tf.data.Dataset.from_tensors(batch).repeat())
     batch_size = len(tf.nest.flatten(batch)[0])
-    return Workload(lambda: execution.steps(batches, steps_per_call).values, batch_size, steps_per_call)
+    return Workload(
+        lambda: execution.steps(batches, steps_per_call, **options).values, batch_size, steps_per_call
+    )

@@ -81,7 +81,7 @@ class SlotMover:
         decoder = model.decoder
 
         def colours_and_logits(slots):
-            decoded = decoder.convolve(decoder.broadcast(slots))  # [n, H, W, 4]
+            decoded = decoder.render(slots)  # [n, H, W, 4]
             return tf.sigmoid(decoded[..., :3]), decoded[..., 3:]
 
         @tf.function

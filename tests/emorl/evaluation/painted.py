@@ -45,10 +45,8 @@ def painted_scenes(n, seed=0, enlarged=1):
 class PaintedDecoder:
     """Paints a slot as a square of its colour; slots of colour 0 fill what no square covers."""
 
-    def broadcast(self, slots):
-        return tf.cast(slots, tf.float32)  # [n, z]
-
-    def convolve(self, slots):
+    def render(self, slots):
+        slots = tf.cast(slots, tf.float32)  # [n, z]
         top, left, side, colour = (slots[:, i, None, None] for i in range(Z))  # [n, 1, 1] each
         row, column = (tf.cast(x, tf.float32) for x in tf.meshgrid(*[tf.range(SIZE)] * 2, indexing="ij"))
         row, column = row + 0.5, column + 0.5
@@ -80,7 +78,7 @@ class PaintedModel:
         return EfficientMORLOutputs((Layer(owner, posterior, slots),), (stage,), kl[:, None])
 
     def decode(self, slots):
-        decoded = self.decoder.convolve(tf.reshape(slots, [-1, Z]))
+        decoded = self.decoder.render(tf.reshape(slots, [-1, Z]))
         decoded = tf.reshape(decoded, [-1, K, SIZE, SIZE, 4])
         return Decoding(tf.sigmoid(decoded[..., :3]), tf.nn.log_softmax(decoded[..., 3:], axis=1))
 
