@@ -46,6 +46,7 @@ def test_inner_gradient_is_the_slope_of_the_loss(kind, monkeypatch):
             x,
             [*inferred.parameters[:-1], parameters],
             lambda i: FixedNoise(draw=i).normal((2, 3, 8)),
+            training=False,
         )
         return tf.reduce_mean(stage.nll + stage.kl)
 
