@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import tensorflow as tf
 
@@ -60,7 +61,7 @@ class EMORLConfig(SlotAttentionConfig):
         kl_beta_init: weight of the KL in the loss.
 
     Raises:
-        UserError: as above, and where both priors are asked for.
+        UserError: as above, for numbers out of range, and where both priors are asked for.
     """
 
     stochastic_layers: int = 3
@@ -80,12 +81,25 @@ class EMORLConfig(SlotAttentionConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        for option in ("stochastic_layers", "refinement_iters"):
+        for option in ("stochastic_layers", "refinement_iters", "geco_warm_start"):
             _check_at_least(0, option, getattr(self, option))
+        for option, (low, high) in _RANGES.items():
+            _check_in_range(option, getattr(self, option), low, high)
         if self.bottom_up_prior and self.reverse_prior_plusplus:
             raise UserError(
                 "bottom_up_prior and reverse_prior_plusplus exclude each other: set one of them to False."
             )
+
+
+#: Least and greatest value of EfficientMORL's options that are real numbers.
+_RANGES = {
+    "log_scale": (-math.inf, math.inf),
+    "geco_reconstruction_target": (-math.inf, math.inf),
+    "geco_ema_alpha": (0, 1),
+    "geco_step_size_acceleration": (0, math.inf),
+    "geco_beta_stepsize": (0, math.inf),
+    "kl_beta_init": (0, math.inf),
+}
 
 
 def check_images(images: tf.Tensor, size: int) -> None:
@@ -115,6 +129,14 @@ def _checked_input_size(input_size):
             "exchanges height and width."
         )
     return size
+
+
+def _check_in_range(option, value, low, high):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{option} must be a finite number, not {value!r}.")
+    if not low <= value <= high:
+        bounds = f"from {low} to {high}" if high < math.inf else f"at least {low}"
+        raise UserError(f"{option} must be {bounds}, not {value!r}.")
 
 
 def _check_at_least(least, option, value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import re
@@ -18,11 +19,17 @@ from protocols import UserError
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
 #: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
 _WRAPPED = re.compile(r"\bUserError: (.*?)\nTraceback", re.DOTALL)
+#: What it makes of a check that the pipeline itself makes.
+_ASSERTED = re.compile(r"assertion failed: \[(.*?)\](?:\s|$)", re.DOTALL)
+#: Lines that tell where in a program an error arose, and not what it is.
+_WHERE = re.compile(r"\s*(Graph execution error:|Detected at node .*|File \".*|\[\[.*)?$")
 _UNREADABLE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
 
 
-def run(main: Callable[[list[str]], None]) -> NoReturn:
+def run(main: Callable[[list[str]], None], define: Callable[[list[str]], None] | None = None) -> NoReturn:
     """Parses flags and runs a script's `main`.
+
+    `define` gets the arguments first, and defines flags that depend on them.
 
     Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), told in one line on standard error, and for
     defects, told with all there is; 130 after SIGINT or SIGTERM, with a line that tells how to go on.
@@ -35,7 +42,7 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
         if code:
             _exit(message, code)
 
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=functools.partial(_parse, define))
 
 
 def data_mistake(error: tf.errors.OpError) -> str | None:
@@ -43,8 +50,14 @@ def data_mistake(error: tf.errors.OpError) -> str | None:
     wrapped = _WRAPPED.search(error.message)
     if wrapped:
         return wrapped[1]
-    if isinstance(error, _UNREADABLE) and "IteratorGetNext" in error.message:
-        cause = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message.split("\n")[0])
+    if "IteratorGetNext" not in error.message:
+        return None
+    asserted = _ASSERTED.search(error.message)
+    if asserted:
+        return asserted[1]
+    if isinstance(error, _UNREADABLE):
+        causes = [line for line in error.message.split("\n") if not _WHERE.match(line)]
+        cause = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", causes[0])
         return f"the data cannot be read: {cause.strip()}; see whether the files are there and whole"
     return None
 
@@ -71,8 +84,10 @@ def _outcome(main, arguments):
     return "", 0
 
 
-def _parse(arguments):
+def _parse(define, arguments):
     try:
+        if define is not None:
+            define(arguments)
         rest = flags.FLAGS(arguments)
         for name in flags.FLAGS:
             value = flags.FLAGS[name].value
@@ -81,7 +96,7 @@ def _parse(arguments):
         return rest
     except UnicodeDecodeError:
         _exit("error: a --flagfile is no text file", 1)
-    except flags.Error as error:
+    except (flags.Error, UserError) as error:
         _exit(f"error: {_one_line(error)}", 1)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from absl import flags
 
-from emorl.data import DataConfig
+from emorl.data import DataConfig, load
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
-from protocols import TrainableModel, UserError
+from protocols import DataSource, TrainableModel, UserError
 
 FLAGS = flags.FLAGS
 
@@ -27,8 +27,8 @@ def define() -> None:
     )
     flags.DEFINE_string("data_path", "", "An .h5 or .tfrecords file, or a folder; empty: the generator.")
     flags.DEFINE_string("h5_path", "", "Name of the file, where --data_path is a folder.")
-    flags.DEFINE_boolean("masks", False, "Reads the entities' masks.")
-    flags.DEFINE_boolean("factors", False, "Reads the entities' factors.")
+    flags.DEFINE_boolean("masks", False, "Without effect: an evaluation reads masks where it needs them.")
+    flags.DEFINE_boolean("factors", False, "Without effect: an evaluation reads factors where it needs them.")
     flags.DEFINE_string("clevr_preprocess_style", None, "clevr-small (96 pixels) or clevr-large (128).")
     flags.DEFINE_string("clevrtex_variant", "full", "Which CLEVRTEX.")
     flags.DEFINE_integer("batch_size", 16, "Global batch size, over all replicas.")
@@ -67,6 +67,29 @@ def data_config(**values: Any) -> DataConfig:
     return DataConfig(**(_fields_from_flags(DataConfig) | values))
 
 
+def load_data(**values: Any) -> DataSource:
+    """Opens the data that the flags describe; `values` go before them.
+
+    Raises:
+        UserError: a flag or a file is wrong, or its images are not of `--input_size`.
+    """
+    data = load(data_config(**values))
+    try:
+        images = data.train(0).element_spec["image"]
+    except UserError:  # there are no training scenes
+        images = data.whole("valid").element_spec["image"]
+    _, height, width, channels = images.shape
+    where = FLAGS.data_path or f"--dataset={FLAGS.dataset}"
+    if height != width:
+        raise UserError(f"{where}: images of {height}x{width} pixels; crop or pad them, they must be square")
+    if _input_size() != (channels, height, width):
+        raise UserError(
+            f"{where}: images of {height}x{width} pixels and {channels} channels, but "
+            f"--input_size={','.join(FLAGS.input_size)}: set it to {channels},{height},{width}"
+        )
+    return data
+
+
 def make_model(seed: int = 0) -> TrainableModel:
     """Builds the model that the flags describe, its weights drawn from `seed`.
 
@@ -76,11 +99,8 @@ def make_model(seed: int = 0) -> TrainableModel:
     if FLAGS.model not in MODELS:
         raise UserError(f"--model={FLAGS.model}: there is no such model; choose one of {', '.join(MODELS)}")
     config_class, make = MODELS[FLAGS.model]
-    try:
-        size = tuple(int(number) for number in FLAGS.input_size)
-    except ValueError:
-        raise UserError(f"--input_size={','.join(FLAGS.input_size)}: give integers, 3,64,64 say") from None
-    return make(config_class(**(_fields_from_flags(config_class) | {"input_size": size})), seed=seed)
+    values = _fields_from_flags(config_class) | {"input_size": _input_size()}
+    return make(config_class(**values), seed=seed)
 
 
 def architecture_flags() -> set[str]:
@@ -89,6 +109,13 @@ def architecture_flags() -> set[str]:
         *("model", "K", "input_size", "z_size", "image_decoder", "stochastic_layers", "use_DualGRU"),
         *("bottom_up_prior", "reverse_prior_plusplus", "image_likelihood"),
     }
+
+
+def _input_size():
+    try:
+        return tuple(int(number) for number in FLAGS.input_size)
+    except ValueError:
+        raise UserError(f"--input_size={','.join(FLAGS.input_size)}: give integers, 3,64,64 say") from None
 
 
 def _fields_from_flags(config_class):

@@ -29,7 +29,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from emorl.data import FACTORS, load
+from emorl.data import FACTORS
 from emorl.evaluation import gifs, latents
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
 from emorl.evaluation.clevrtex import evaluate_clevrtex
@@ -74,7 +74,7 @@ def main(_) -> None:
     run = evaluated_run.open_run(
         tuple(emorl_flags.MODELS),
         emorl_flags.make_model,
-        lambda: load(emorl_flags.data_config(masks=evaluation.masks, factors=evaluation.factors)),
+        lambda: emorl_flags.load_data(masks=evaluation.masks, factors=evaluation.factors),
     )
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
         iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))

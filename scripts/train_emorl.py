@@ -8,10 +8,11 @@ The same command again goes on from the last snapshot; --overwrite starts anew.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import tensorflow as tf
 from absl import flags
 
-from emorl.data import load
 from emorl.plots import emorl_plots
 from protocols import DataSource, UserError
 from scripts import command_line, emorl_flags, training_flags
@@ -19,7 +20,7 @@ from scripts.refinement_curriculum import refinement_curriculum
 from training.gradient_clipping import Clipping
 from training.loop import train
 from training.optimizers import Adam
-from training.run_folder import prepare_run_folder
+from training.run_folder import folder_of_run, prepare_run_folder
 from training.run_lock import run_lock
 from training.schedules import Constant, WarmUpAndDecay
 
@@ -28,14 +29,14 @@ FLAGS = flags.FLAGS
 training_flags.define()
 emorl_flags.define()
 # The original's training.*
-flags.DEFINE_integer("iters", 500_000, "Number of training steps.")
+flags.DEFINE_integer("iters", 500_000, "Number of training steps.", lower_bound=0)
 flags.DEFINE_list(
     "refinement_curriculum", ["-1:3", "100000:1", "200000:1"], "Refinement steps from a training step on."
 )
-flags.DEFINE_float("lr", 3e-4, "Learning rate of Adam.")
+flags.DEFINE_float("lr", 3e-4, "Learning rate of Adam.", lower_bound=0.0)
 flags.DEFINE_boolean("use_scheduler", False, "Warms the learning rate up and lets it decay.")
 flags.DEFINE_integer("warmup", 10_000, "Steps of the warm-up.", lower_bound=1)
-flags.DEFINE_float("decay_rate", 0.5, "Factor of the learning rate after --decay_steps.")
+flags.DEFINE_float("decay_rate", 0.5, "Factor of the learning rate after --decay_steps.", lower_bound=0.0)
 flags.DEFINE_integer("decay_steps", 100_000, "Steps over which it decays by that factor.", lower_bound=1)
 flags.DEFINE_boolean("clip_grad_norm", True, "Clips the gradients' global norm to 5.")
 flags.DEFINE_integer(
@@ -43,7 +44,24 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer("checkpoint_freq", 25_000, "Steps between snapshots.", lower_bound=0)
 flags.DEFINE_integer("num_workers", 8, "Threads that read and generate data.", lower_bound=1)
-flags.DEFINE_enum("mode", "train", ["train"], "The split to train on; test scenes are for evaluation.")
+flags.DEFINE_string("mode", "train", "The split to train on; there is no other choice.")
+flags.register_validator(
+    "mode",
+    lambda mode: mode == "train",
+    message="training takes the train split, as test scenes are for evaluation: leave the flag out",
+)
+flags.DEFINE_boolean(
+    "load_from_checkpoint",
+    False,
+    "A new run begins with --checkpoint; started again, it resumes from its own.",
+)
+flags.DEFINE_string("checkpoint", "", "Prefix of a snapshot of another run, or that run's folder.")
+flags.DEFINE_string("run_suffix", "", "Appended to the run's name: --name=a --run_suffix=b is the run a-b.")
+flags.DEFINE_string("out_dir", "", "The folder that holds the run's: short for --logdir=OUT_DIR/{name}.")
+flags.DEFINE_boolean("tqdm", False, "Shows a progress bar, where standard error is a terminal.")
+flags.DEFINE_integer(
+    "DDP_port", 29500, "Not used: --strategy makes replicas; of several hosts, TF_CONFIG does."
+)
 # Reports show the metrics of their step, as the original's, and pictures of it.
 FLAGS.set_default("ema", 0.0)
 FLAGS.set_default("plot", True)
@@ -58,11 +76,16 @@ def main(_) -> None:
         run_updates_every=FLAGS.tensorboard_freq,
         snapshot_steps=FLAGS.checkpoint_freq,
     )
-    folder = training_flags.run_folder()
+    folder = run_folder()
+    if FLAGS.load_from_checkpoint != bool(FLAGS.checkpoint):
+        raise UserError(
+            f"--load_from_checkpoint={FLAGS.load_from_checkpoint} --checkpoint={FLAGS.checkpoint}: "
+            "give both, to begin with a snapshot of another run, or none"
+        )
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
-    data = with_validation(load(emorl_flags.data_config(factors=False, masks=False)))
+    data = with_validation(emorl_flags.load_data(factors=False, masks=False))
     data = with_threads(data, FLAGS.num_workers)
     with replicas.scope():
         model = emorl_flags.make_model(FLAGS.seed)
@@ -89,7 +112,16 @@ def main(_) -> None:
             else (lambda step: {}),
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=run_flags,
+            begin_with=FLAGS.checkpoint,
+            bar=FLAGS.tqdm,
         )
+
+
+def run_folder() -> Path:
+    """Returns the folder of the run, where the original's flags say it too."""
+    logdir = f"{FLAGS.out_dir}/{{name}}" if FLAGS.out_dir else FLAGS.logdir
+    name = f"{FLAGS.name}-{FLAGS.run_suffix}" if FLAGS.run_suffix else FLAGS.name
+    return folder_of_run(logdir, name)
 
 
 def with_validation(data: DataSource) -> DataSource:

@@ -45,6 +45,8 @@ def train(
     options_at: Callable[[int], Mapping[str, Any]] = lambda step: {},
     plots: Plots | None = None,
     flags: Mapping[str, str] | None = None,
+    begin_with: str | Path = "",
+    bar: bool = True,
     log: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> dict[str, float]:
     """Trains a model, from the folder's last snapshot where it has one, up to `config.max_train_steps`.
@@ -61,6 +63,8 @@ def train(
         options_at: step -> the model's keyword options in that phase; each combination is traced once.
         plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
         flags: of the run, for `flags.txt`; nothing is written before the snapshot turned out to be of use.
+        begin_with: another run's snapshot, from which a run without snapshots of its own goes on.
+        bar: show a progress bar, where standard error is a terminal.
         log: gets the lines that tell how it goes.
 
     Returns:
@@ -73,7 +77,8 @@ def train(
     replicas = replicas or single_replica()
     clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
     step = TrainingStep(model, optimizer, schedule, clipping, statistics_every=config.summary_steps)
-    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, log)
+    told = (begin_with, bar, log)
+    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, *told)
     try:
         with checked_numerics(config.check_numerics), Interruption() as interruption:
             return run.to_the_end(interruption)
@@ -84,11 +89,11 @@ def train(
 class _Run:
     """One call of `train`: what it holds beside the model's state, and what it does at which step."""
 
-    def __init__(self, step, data, config, folder, replicas, options_at, plots, flags, log):
+    def __init__(self, step, data, config, folder, replicas, options_at, plots, flags, begin_with, bar, log):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
         self.replicas, self.options_at, self.plots, self.log = replicas, options_at, plots, log
         self.state = TrainState(step.model, step.optimizer, replicas)
-        report_state = restore_state(folder, self.state.named, log)
+        report_state = restore_state(folder, self.state.named, log, begin_with)
         if flags is not None:
             write_flags(folder, flags)
         self.averages = MovingAverages(config.ema, report_state)
@@ -97,7 +102,7 @@ class _Run:
         self.execution = Execution(step, self.state, replicas, config.seed, jit_compile)
         self.validation = Validation(step.model, self.state, replicas, config.seed)
         self.run_log = RunLog(folder, self.step)
-        self.bar = progress_bar(self.step, config.max_train_steps, folder.name)
+        self.bar = progress_bar(self.step, config.max_train_steps, folder.name, bar)
         self.unchecked: list[tuple[int, StepMetrics]] = []  # steps taken, and that call's metrics
         self.metrics: dict[str, float] = {}  # of the last step that was looked at
         self.last_report: dict[str, float] = {}
@@ -106,7 +111,8 @@ class _Run:
     def to_the_end(self, interruption):
         if self.step >= self.config.max_train_steps:
             self.log(
-                f"{self.folder}: has {self.step} training steps already; --max_train_steps asks for no more"
+                f"{self.folder}: has {self.step} training steps already; no more than "
+                f"{self.config.max_train_steps} are asked for"
             )
             return {}
         if self.step:

@@ -115,6 +115,7 @@ class RunLog:
         return seconds
 
 
-def progress_bar(step: int, max_steps: int, name: str) -> tqdm:
-    """Returns a bar with rate and time left; silent where standard error is no terminal."""
-    return tqdm(total=max_steps, initial=step, desc=name, unit="step", disable=None, file=sys.stderr)
+def progress_bar(step: int, max_steps: int, name: str, shown: bool = True) -> tqdm:
+    """Returns a bar with rate and time left; silent where standard error is no terminal, or not `shown`."""
+    disable = None if shown else True
+    return tqdm(total=max_steps, initial=step, desc=name, unit="step", disable=disable, file=sys.stderr)

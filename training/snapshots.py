@@ -15,6 +15,7 @@ from protocols.snapshots import (
     INDEX,
     REPORT_PREFIX,
     check_arrays,
+    find_snapshot,
     list_snapshots,
     read_snapshot,
     reason,
@@ -65,7 +66,10 @@ def write_snapshot(folder: Path, step: int, arrays: Mapping[str, np.ndarray], ke
 
 
 def restore_state(
-    folder: Path, variables: Mapping[str, tf.Variable], log: Callable[[str], None]
+    folder: Path,
+    variables: Mapping[str, tf.Variable],
+    log: Callable[[str], None],
+    begin_with: str | Path = "",
 ) -> dict[str, np.ndarray]:
     """Gives a run's variables the values of its newest readable snapshot, if it has one; all of them or none.
 
@@ -75,15 +79,18 @@ def restore_state(
         folder: of the run.
         variables: all that training carries, by name.
         log: gets the warnings.
+        begin_with: another run's snapshot (its prefix, or the run's folder), read where `folder` holds none.
 
     Returns:
         the snapshot's report state; empty where there is no snapshot.
 
     Raises:
-        UserError: the snapshot belongs to another architecture, or none of several is readable.
+        UserError: `begin_with` names no snapshot, the snapshot belongs to another architecture, or none of
+            several is readable.
     """
     damaged = {}
-    for prefix in reversed(list_snapshots(folder)):
+    prefixes = list_snapshots(folder) or ([find_snapshot(begin_with)] if begin_with else [])
+    for prefix in reversed(prefixes):
         try:
             arrays = read_snapshot(prefix)
         except UserError as error:

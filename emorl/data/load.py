@@ -99,7 +99,8 @@ def _to_batch(raw, config):
     image = clevr.crop_and_resize(raw["image"], style) if style else raw["image"]
     batch = {"image": tf.cast(image, tf.float32) / 255.0}  # [B, H, W, 3]
     if config.masks:
-        batch["mask"] = one_hot_masks(clevr.crop_masks(raw["mask"]) if style else raw["mask"])
+        masks = clevr.crop_masks(raw["mask"]) if style else raw["mask"]  # [B, E, H', W']
+        batch["mask"] = one_hot_masks(masks, where=str(Path(config.data_path, config.h5_path)))
     if config.factors:
         batch |= {"factors": raw["factors"], "visibility": raw["factors"][..., -1]}
     return batch

@@ -10,9 +10,9 @@ from protocols import UserError
 _PROBLEM = "masks are no partition: each pixel must have 1 (or 255) in exactly one entity and 0 in all others"
 
 
-def one_hot_masks(masks: tf.Tensor) -> tf.Tensor:
+def one_hot_masks(masks: tf.Tensor, where: str) -> tf.Tensor:
     """Turns stored masks, uint8 [B, E, H, W], into 0 and 1; TensorFlow's error if they are no partition."""
-    with tf.control_dependencies([tf.debugging.Assert(_is_partition(masks), [_PROBLEM])]):
+    with tf.control_dependencies([tf.debugging.Assert(_is_partition(masks), [f"{where}: {_PROBLEM}"])]):
         return tf.cast(masks > 0, tf.uint8)  # [B, E, H, W]
 
 

@@ -23,6 +23,10 @@ from protocols import UserError
         ({"image_decoder": "big"}, "'big' renders 96 x 96 pixels; for 64 x 64 take 'iodine' or 'small'"),
         ({"image_decoder": "huge"}, "image_decoder must be one of small, iodine, big, not 'huge'"),
         ({"image_likelihood": "gmm"}, "image_likelihood must be 'Gaussian' or 'GMM', not 'gmm'"),
+        ({"log_scale": float("nan")}, "log_scale must be a finite number, not nan"),
+        ({"geco_warm_start": -1}, "geco_warm_start must be an integer of at least 0, not -1"),
+        ({"geco_ema_alpha": 1.5}, "geco_ema_alpha must be from 0 to 1, not 1.5"),
+        ({"kl_beta_init": -1}, "kl_beta_init must be at least 0, not -1"),
         ({"bottom_up_prior": True}, "bottom_up_prior and reverse_prior_plusplus exclude each other"),
     ],
 )

@@ -24,6 +24,10 @@ def generator():
     yield 1
     raise UserError("a.h5: row 7 is damaged;\\nmend it")
 
+def checked(x):
+    with tf.control_dependencies([tf.debugging.Assert(x < 1, ["a.h5: too many; mend it"])]):
+        return tf.identity(x)
+
 # As at a terminal: a process in the background inherits that SIGINT is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -44,6 +48,14 @@ def main(_):
             [step() for _ in range(3)]
         case "records":
             list(tf.data.TFRecordDataset(sys.executable))
+        case "records_in_graph":
+            iterator = iter(tf.data.TFRecordDataset(sys.executable))
+            tf.function(lambda: iterator.get_next())()
+        case "check":
+            list(tf.data.Dataset.range(3).map(checked))
+        case "check_in_graph":
+            iterator = iter(tf.data.Dataset.range(3).map(checked).batch(2))
+            tf.function(lambda: iterator.get_next())()
         case "absent_records":
             list(tf.data.TFRecordDataset("/absent.tfrecord"))
         case "crash_in_data":
@@ -75,6 +87,13 @@ CASES = {
     "infinite": (["--name=a", "--rate=inf"], 1, "error: flag --rate=inf: give a finite number\n"),
     "data": (["--name=a", "--do=data"], 1, "error: a.h5: row 7 is damaged; mend it\n"),
     "records": (["--name=a", "--do=records"], 1, "error: the data cannot be read: corrupted record at 0"),
+    "records_in_graph": (
+        ["--name=a", "--do=records_in_graph"],
+        1,
+        "error: the data cannot be read: corrupted record at 0",
+    ),
+    "check": (["--name=a", "--do=check"], 1, "error: a.h5: too many; mend it\n"),
+    "check_in_graph": (["--name=a", "--do=check_in_graph"], 1, "error: a.h5: too many; mend it\n"),
     "absent_records": (["--name=a", "--do=absent_records"], 1, "error: the data cannot be read: /absent.tf"),
     "required": ([], 1, "error: flag --name=None: "),
     "positional": (["--name=a", "count=4"], 1, "error: 'count=4' is no flag: flags look like --name=value\n"),

@@ -33,7 +33,8 @@ CONFIG = TrainConfig(
 def run(folder, config=CONFIG, data=None, n_replicas=1, rate=0.05, **changes):
     """Trains a new toy in a folder; returns the model and the last report."""
     folder.mkdir(exist_ok=True)
-    options = {name: changes.pop(name) for name in ("options_at", "plots", "log") if name in changes}
+    names = ("options_at", "plots", "log", "begin_with")
+    options = {name: changes.pop(name) for name in names if name in changes}
     replicas = make_replicas("mirrored", n_replicas) if n_replicas > 1 else single_replica()
     with replicas.scope():
         model = make_toy()
@@ -129,6 +130,17 @@ def test_resuming_is_exact(tmp_path, steps_per_call):
     told = []
     assert run(tmp_path / "broken", log=told.append)[1] == {}
     assert "has 30 training steps already" in told[0]
+
+
+def test_a_run_can_begin_with_another_run_s_snapshot(tmp_path):
+    run(tmp_path / "unbroken")
+    run(tmp_path / "old", max_train_steps=13)
+    for until in (20, 30):  # started again, it goes on from its own
+        run(tmp_path / "new", max_train_steps=until, begin_with=tmp_path / "old" / "model.ckpt-13")
+    assert_same_snapshot(tmp_path / "unbroken", tmp_path / "new", 30)
+    assert names_of(tmp_path / "old") == ["model.ckpt-13"]
+    with pytest.raises(UserError, match="there is no snapshot"):
+        run(tmp_path / "none", begin_with=tmp_path / "old" / "model.ckpt-7")
 
 
 def test_replicas_resume_on_another_number(tmp_path):
