@@ -2,18 +2,15 @@
 
 import json
 import os
-import random
 import shutil
-import signal
-import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from protocols.snapshots import list_snapshots, read_snapshot
-from tests.scripts.tiny_runs import POINTS, TRAIN, metrics
+from protocols.snapshots import list_snapshots
+from tests.scripts.tiny_runs import TRAIN, metrics
 from training.run_folder import read_flags
 
 pytestmark = pytest.mark.slow
@@ -72,32 +69,3 @@ def test_evaluation_of_what_was_trained(processes, trained, tmp_path):
     scores = json.loads((tmp_path / "a" / "scores.json").read_text())
     assert scores == json.loads((tmp_path / "tiny" / "eval" / "eval_mnist-3.json").read_text())
     assert (scores["step"], scores["n_examples"]) == (3, {"train": 1501, "valid": 296})
-
-
-def test_killed_at_a_random_step_it_ends_like_an_unbroken_run(processes, tmp_path):
-    """Then evaluates it."""
-    command = ("scripts.train", *POINTS, "--max_train_steps=120", f"--logdir={tmp_path}/{{name}}")
-    unbroken, broken = (*command, "--name=a"), (*command, "--name=b")
-    process, after = processes.start(*broken), 10 * random.randrange(1, 8)
-    deadline = time.monotonic() + 300
-    while not any(int(p.rpartition("-")[2]) >= after for p in list_snapshots(tmp_path / "b")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(random.uniform(0.0, 0.1))
-    os.kill(process[0], signal.SIGKILL)
-    assert processes.wait(process).code == -signal.SIGKILL, "it ended before it could be killed"
-    for command in (broken, unbroken):
-        ended = processes.run(*command)
-        assert ended.code == 0, ended.stderr
-        assert ("goes on from step" in ended.stdout) == (command is broken)
-    one, other = (read_snapshot(f"{tmp_path}/{name}/model.ckpt-120") for name in "ab")
-    assert one.keys() == other.keys()
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
-    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
-
-    scored = processes.run("scripts.eval_constellation", f"--snapshot={tmp_path}/b", "--n_examples=50")
-    assert scored.code == 0, scored.stderr
-    scores = json.loads((tmp_path / "b" / "eval" / "eval_constellation-120.json").read_text())
-    assert scores["n_examples"] == 50
-    assert 0.3 < scores["segmentation_accuracy"] <= 1.0

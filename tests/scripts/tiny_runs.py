@@ -16,6 +16,11 @@ POINTS = (
     *("--model=constellation", "--dataset=constellation", "--batch_size=4", "--n_votes=2"),
     *("--run_updates_every=5", "--report_loss_steps=20", "--snapshot_steps=10", "--lr=1e-3"),
 )
+SCENES = (
+    *("--dataset=tetrominoes", "--input_size=3,35,35", "--image_decoder=small", "--K=2", "--z_size=4"),
+    *("--stochastic_layers=1", "--refinement_curriculum=-1:1", "--batch_size=2", "--n_test=5"),
+    *("--plot=False", "--tensorboard_freq=20", "--checkpoint_freq=10"),
+)
 
 
 def metrics(folder: Path) -> list[dict[str, float]]:
