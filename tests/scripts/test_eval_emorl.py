@@ -161,18 +161,44 @@ def test_clevrtex(evaluate):
     assert "ARI_FG" in printed
 
 
-@pytest.fixture(scope="module")
-def without_masks(tmp_path_factory):
-    path = tmp_path_factory.mktemp("h5") / "scenes.h5"
+def h5(path, owner=None, size=(35, 35), overlapping=None):
+    """Black scenes; masks by the entity that owns each pixel, two owning one in scene `overlapping`."""
+    n = 2 if owner is None else len(owner)
     with h5py.File(path, "w") as file:
         for split in ("train", "test"):
-            file[f"{split}/imgs"] = np.zeros([2, 35, 35, 3], np.uint8)
+            file[f"{split}/imgs"] = np.zeros([n, *size, 3], np.uint8)
+            if owner is not None:
+                masks = 255 * (owner[:, None] == np.arange(owner.max() + 1)[:, None, None]).astype(np.uint8)
+                if overlapping is not None:
+                    masks[overlapping, :, 0, 0] = 255
+                file[f"{split}/masks"] = masks[..., None]
     return path
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("h5")
+    owner = np.random.default_rng(0).integers(0, 4, [140, 35, 35])
+    h5(folder / "without_masks.h5")
+    h5(folder / "without_factors.h5", owner[:2])
+    h5(folder / "oblong.h5", owner[:2, :, :30], size=(35, 30))
+    h5(folder / "larger.h5", owner[:2].repeat(2, 1).repeat(2, 2), size=(70, 70))
+    h5(folder / "overlap.h5", owner[:2], overlapping=1)
+    h5(folder / "overlap_in_the_middle.h5", owner, overlapping=70)
+    return folder
+
+
 MISTAKES = {
-    "--eval_type=dci --data_path={without_masks}": ("masks",),
-    "--eval_type=ARI_MSE_KL --data_path={without_masks}": ("masks",),
+    "--eval_type=dci --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
+    "--eval_type=dci --data_path={files}/without_factors.h5": ("has no 'factors'", "this metric needs them"),
+    "--eval_type=ARI_MSE_KL --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
+    "--eval_type=clevrtex --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
+    "--eval_type=sample_viz --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
+    "--data_path={files}/oblong.h5": ("oblong.h5: images of 35x30 pixels", "square"),
+    "--data_path={files}/larger.h5": ("larger.h5: images of 70x70", "--input_size=3,35,35"),
+    "--data_path={files}/overlap.h5": ("overlap.h5, train/masks: masks are no partition", "mend"),
+    "--data_path={files}/overlap_in_the_middle.h5": ("overlap_in_the_middle.h5: masks are no partition",),
+    "--image_decoder=big": ("'big' renders 96 x 96 pixels",),
     "--eval_type=dci": ("objects of 5 images have a slot of their own", "train longer"),
     "--eval_type=iou": ("--eval_type=iou", "should be one of <ARI_MSE_KL|"),
     "--num_images_to_process=0": ("--num_images_to_process=0", "not a positive integer"),
@@ -184,8 +210,8 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("flags", MISTAKES)
-def test_mistakes_are_one_line(processes, runs, without_masks, flags):
-    given = flags.format(without_masks=without_masks, run=runs["slots"]).split()
+def test_mistakes_are_one_line(processes, runs, files, flags):
+    given = flags.format(files=files, run=runs["slots"]).split()
     run = runs["emorl"] if "curriculum" in flags else runs["slots"]
     mistake = processes.run("scripts.eval_emorl", f"--snapshot={run}", *given).mistake
     for part in MISTAKES[flags]:
@@ -193,13 +219,7 @@ def test_mistakes_are_one_line(processes, runs, without_masks, flags):
 
 
 def test_fewer_slots_than_objects_is_a_warning(processes, runs, tmp_path):
-    path = tmp_path / "crowd.h5"
-    owner = np.random.default_rng(0).integers(0, 7, [2, 35, 35])
-    with h5py.File(path, "w") as file:
-        for split in ("train", "test"):
-            file[f"{split}/imgs"] = np.zeros([2, 35, 35, 3], np.uint8)
-            masks = 255 * (owner[:, None] == np.arange(7)[:, None, None]).astype(np.uint8)
-            file[f"{split}/masks"] = masks[..., None]
+    path = h5(tmp_path / "crowd.h5", np.random.default_rng(0).integers(0, 7, [2, 35, 35]))
     ended = processes.run("scripts.eval_emorl", f"--snapshot={runs['slots']}", f"--data_path={path}")
     assert ended.code == 0, ended.stderr
     assert "warning: 6 objects, but 4 slots" in ended.stderr
