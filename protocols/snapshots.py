@@ -65,7 +65,7 @@ def read_snapshot(prefix: str) -> dict[str, np.ndarray]:
             name: np.asarray(reader.get_tensor(name)) for name in sorted(reader.get_variable_to_shape_map())
         }
     except Exception as error:  # TensorFlow raises ValueError, RuntimeError or its own errors here
-        raise UserError(f"the snapshot {prefix} is damaged: {reason(error)}") from None
+        raise UserError(f"the snapshot {prefix} is damaged: {_reason(error)}") from None
 
 
 def check_arrays(prefix: str, arrays: Mapping[str, np.ndarray], expected: Mapping[str, tf.Variable]) -> None:
@@ -109,7 +109,7 @@ def _accompanies(name, names):
     return name == GLOBAL_STEP or name.startswith(REPORT_PREFIX) or name.rpartition("/")[0] in names
 
 
-def reason(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Returns the first line of what TensorFlow says is wrong."""
     return str(error).strip().split("\n")[0].split(" [Op:")[0] or type(error).__name__
 

@@ -190,8 +190,8 @@ class _Run:
         self.unchecked.clear()
         try:
             self._snapshot()
-        except UserError:  # the last good step had overflowed already
-            self.log("warning: no snapshot was written, the variables are not finite; earlier ones stay")
+        except UserError as error:  # the last good step had overflowed already, or the disk is full
+            self.log(f"warning: {error}")
         raise UserError(
             f"train/{name} is {metrics[name]} at step {fault + 1}: the training stopped with the state "
             "before it; see whether the data are finite, try a smaller --lr or --check_numerics"

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from protocols.snapshots import REPORT_PREFIX
 from training.run_folder import METRICS_FILE
+from training.writing import writing
 
 
 class MovingAverages:
@@ -66,32 +67,38 @@ class RunLog:
         """Opens the folder's files for a run that has taken `step` steps."""
         self._folder = folder
         self._lines = folder / METRICS_FILE
-        self._writer = tf.summary.create_file_writer(os.fspath(folder))
+        with writing(folder / "events.*"):
+            self._writer = tf.summary.create_file_writer(os.fspath(folder))
         self.seconds = self._cut_back(step)
 
     def report(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Appends one line to `metrics.jsonl`."""
-        with open(self._lines, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **scalars}) + "\n")
+        """Appends one line to `metrics.jsonl`, or nothing."""
+        line = json.dumps({"step": step, **scalars}).encode() + b"\n"
+        with writing(self._lines), open(self._lines, "ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                while line:
+                    line = line[file.write(line) :]
+            except OSError:
+                file.truncate(end)
+                raise
 
     def summary(self, step: int, scalars: Mapping[str, float]) -> None:
         """Writes scalars for TensorBoard."""
-        with self._writer.as_default():
+        with writing(self._folder / "events.*"), self._writer.as_default():
             for name, value in scalars.items():
                 tf.summary.scalar(name, value, step=step)
-        self._writer.flush()
+            self._writer.flush()
 
     def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
         """Writes uint8 pictures [H, W, 3] to `plots/<name>.png`, over earlier ones, and for TensorBoard."""
         folder = self._folder / "plots"
-        folder.mkdir(exist_ok=True)
-        with self._writer.as_default():
+        with writing(folder), self._writer.as_default():
+            folder.mkdir(exist_ok=True)
             for name, picture in pictures.items():
-                unfinished = folder / f".{name}.png"
-                Image.fromarray(picture).save(unfinished, format="PNG")
-                os.replace(unfinished, folder / f"{name}.png")
+                _write_picture(folder / f"{name}.png", picture)
                 tf.summary.image(name, picture[None], step=step)
-        self._writer.flush()
+            self._writer.flush()
 
     def close(self) -> None:
         """Closes the TensorBoard file."""
@@ -104,15 +111,26 @@ class RunLog:
         for line in self._lines.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 told = json.loads(line)
-            except json.JSONDecodeError:  # the last line of a killed run
-                continue
-            if told["step"] <= step:
-                kept.append(line)
-                seconds = told.get("seconds", seconds)
-        unfinished = self._folder / f"{METRICS_FILE}.tmp"
-        unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        os.replace(unfinished, self._lines)
+                if int(told["step"]) <= step:
+                    seconds = float(told.get("seconds", seconds))
+                    kept.append(line)
+            except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+                continue  # a killed run's last line, or damage
+        with writing(self._lines):
+            unfinished = self._folder / f"{METRICS_FILE}.tmp"
+            unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            os.replace(unfinished, self._lines)
         return seconds
+
+
+def _write_picture(path, picture):
+    """Writes all of a PNG or nothing."""
+    unfinished = path.with_name(f".{path.name}")
+    try:
+        Image.fromarray(picture).save(unfinished, format="PNG")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def progress_bar(step: int, max_steps: int, name: str, shown: bool = True) -> tqdm:

@@ -11,6 +11,7 @@ from pathlib import Path
 from protocols import UserError
 from training.run_lock import LOCK_FILE
 from training.snapshots import list_snapshots, remove_unfinished
+from training.writing import writing
 
 FLAGS_FILE = "flags.txt"
 METRICS_FILE = "metrics.jsonl"
@@ -86,8 +87,9 @@ def write_flags(folder: Path, flags: Mapping[str, str]) -> None:
     _check_values(flags)
     temporary = folder / f"{FLAGS_FILE}.tmp"
     lines = [f"--{name}={'false' if name == 'overwrite' else value}\n" for name, value in flags.items()]
-    temporary.write_text("".join(lines), encoding="utf-8")
-    os.replace(temporary, folder / FLAGS_FILE)
+    with writing(folder / FLAGS_FILE):
+        temporary.write_text("".join(lines), encoding="utf-8")
+        os.replace(temporary, folder / FLAGS_FILE)
 
 
 def read_flags(folder: Path) -> dict[str, str]:

@@ -18,8 +18,8 @@ from protocols.snapshots import (
     find_snapshot,
     list_snapshots,
     read_snapshot,
-    reason,
 )
+from training.writing import writing
 
 _UNFINISHED = ".unfinished-"
 
@@ -47,21 +47,20 @@ def write_snapshot(folder: Path, step: int, arrays: Mapping[str, np.ndarray], ke
             )
     unfinished = os.path.join(folder, f"{_UNFINISHED}model.ckpt-{step}")
     try:
-        tf.raw_ops.SaveV2(
-            prefix=unfinished,
-            tensor_names=list(arrays),
-            shape_and_slices=[""] * len(arrays),
-            tensors=[tf.constant(array) for array in arrays.values()],
-        )
-        for suffix in (DATA, INDEX):  # a snapshot is what has an index, so the index comes last
-            _flush_to_disk(unfinished + suffix)
-            os.replace(unfinished + suffix, prefix + suffix)
-        _forget_old(folder, keep)
-    except (OSError, tf.errors.OpError) as error:
+        with writing(prefix):
+            tf.raw_ops.SaveV2(
+                prefix=unfinished,
+                tensor_names=list(arrays),
+                shape_and_slices=[""] * len(arrays),
+                tensors=[tf.constant(array) for array in arrays.values()],
+            )
+            for suffix in (DATA, INDEX):  # a snapshot is what has an index, so the index comes last
+                _flush_to_disk(unfinished + suffix)
+                os.replace(unfinished + suffix, prefix + suffix)
+            _forget_old(folder, keep)
+    except UserError:
         remove_unfinished(folder)
-        raise UserError(
-            f"cannot write the snapshot {prefix}: {reason(error)}; earlier snapshots stay"
-        ) from None
+        raise
     return prefix
 
 

@@ -8,6 +8,8 @@ what lies on the disk.
 import itertools
 import os
 import random
+import re
+import resource
 import signal
 import time
 
@@ -19,6 +21,7 @@ from tests.scripts.tiny_runs import metrics
 from tests.training.dying_writer import KEEP, arrays_at
 from training.snapshots import remove_unfinished, write_snapshot
 
+TOY = "tests.training.toy_run"
 N_KILLS, N_STEPS = 12, 1000
 
 
@@ -36,26 +39,58 @@ def torn(folder):
     return bool(list(folder.glob(".unfinished*"))) or len(data) > len(list_snapshots(folder))
 
 
+def wait_for_a_snapshot(folder, after=0):
+    while newest(folder) <= after:
+        time.sleep(0.001)
+
+
+def assert_same_end(unbroken, broken):
+    one, other = (read_snapshot(f"{folder}/model.ckpt-{N_STEPS}") for folder in (unbroken, broken))
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert metrics(unbroken) == metrics(broken)
+
+
+@pytest.fixture(scope="module")
+def unbroken(processes, tmp_path_factory):
+    """The folder of a run that nothing befell."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    ended = processes.run(TOY, f"--folder={folder}")
+    assert ended.code == 0, ended.stderr
+    return folder
+
+
 @pytest.mark.slow
-def test_killed_and_resumed_equals_unbroken(processes, tmp_path):
-    moments, n_torn, reached, folder = random.Random(5), 0, 0, tmp_path / "broken"
+def test_killed_and_resumed_equals_unbroken(processes, unbroken, tmp_path):
+    moments, n_torn, reached, folder = random.Random(5), 0, 0, tmp_path
     for _ in range(N_KILLS):
-        process = processes.start("tests.training.toy_run", folder, N_STEPS, 1)  # a snapshot at every step
-        while newest(folder) <= reached:  # let it get somewhere first
-            time.sleep(0.001)
+        process = processes.start(TOY, f"--folder={folder}", "--snapshot_steps=1")
+        wait_for_a_snapshot(folder, after=reached)
         time.sleep(moments.uniform(0.0, 0.3))
         os.kill(process[0], signal.SIGKILL)
         assert processes.wait(process).code == -signal.SIGKILL, "it ended before it could be killed"
         n_torn, reached = n_torn + torn(folder), newest(folder)
     assert n_torn > 0, "no kill hit a snapshot that was being written"
-    for name in ("broken", "unbroken"):
-        ended = processes.run("tests.training.toy_run", tmp_path / name, N_STEPS, 0)
-        assert ended.code == 0, ended.stderr
-    one, other = (read_snapshot(f"{tmp_path}/{name}/model.ckpt-{N_STEPS}") for name in ("unbroken", "broken"))
-    assert one.keys() == other.keys()
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
-    assert metrics(tmp_path / "unbroken") == metrics(tmp_path / "broken")
+    ended = processes.run(TOY, f"--folder={folder}")
+    assert ended.code == 0, ended.stderr
+    assert_same_end(unbroken, folder)
+
+
+def test_a_disk_that_is_full_for_a_while(processes, unbroken, tmp_path):
+    process = processes.start(TOY, f"--folder={tmp_path}", "--snapshot_steps=1")
+    wait_for_a_snapshot(tmp_path)
+    resource.prlimit(process[0], resource.RLIMIT_FSIZE, (500, 500))  # less than a snapshot
+    told = processes.wait(process).mistake
+    assert re.search(
+        rf"cannot write {tmp_path}/\S+: .*earlier snapshots stay.*start the same command again", told
+    )
+    assert not torn(tmp_path)
+    reached = newest(tmp_path)
+    again = processes.run(TOY, f"--folder={tmp_path}")
+    assert again.code == 0, again.stderr
+    assert f"goes on from step {reached}\n" in again.stdout
+    assert_same_end(unbroken, tmp_path)
 
 
 def test_killed_between_any_two_operations_on_files(processes, tmp_path):

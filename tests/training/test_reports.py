@@ -1,12 +1,15 @@
 """Moving averages against hand-worked numbers and TensorFlow's own; the files of a run."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from protocols import UserError
+from tests.training.file_size_limit import file_size_limit
 from training.reports import MovingAverages, RunLog
 
 
@@ -67,6 +70,7 @@ def test_lines_after_the_snapshot_are_told_anew(tmp_path):
         log.report(step, {"train/loss": 1 / step, "seconds": step / 2})
     log.close()
     with open(tmp_path / "metrics.jsonl", "a") as file:
+        file.write('[]\n{}\n{"step": 1e999}\n{"step": 1, "seconds": "x"}\n' + 10**5 * "[" + "\n")  # damage
         file.write('{"step": 40, "tra')  # killed while writing
     resumed = RunLog(tmp_path, 20)
     assert resumed.seconds == 10.0
@@ -75,6 +79,29 @@ def test_lines_after_the_snapshot_are_told_anew(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [10, 20, 30]
     assert lines[-1]["train/loss"] == 5.0
+
+
+@pytest.mark.parametrize("n_bytes", [0, 21, 40])
+def test_a_full_disk(tmp_path, n_bytes):
+    log = RunLog(tmp_path, 0)
+    log.report(1, {"loss": 2.0})
+    log.pictures(1, {"p": np.zeros((2, 2, 3), np.uint8)})
+    before = {name: (tmp_path / name).read_bytes() for name in ("metrics.jsonl", "plots/p.png")}
+    writes = {
+        "metrics.jsonl": lambda: log.report(2, {"loss": 1.0}),
+        "events": lambda: log.summary(2, {"loss": 1.0}),
+        "plots": lambda: log.pictures(2, {"p": np.ones((90, 90, 3), np.uint8)}),
+        "events.*": lambda: RunLog(tmp_path, 1),
+    }
+    with file_size_limit(n_bytes):
+        for name, write in writes.items():
+            with pytest.raises(UserError, match=rf"cannot write {tmp_path}/{name}.*: .*MB are free") as error:
+                write()
+            assert "start the same command again" in str(error.value)
+            assert "\n" not in str(error.value)
+    log.close()
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert os.listdir(tmp_path / "plots") == ["p.png"]
 
 
 def test_pictures_and_events(tmp_path):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from protocols import UserError
 from protocols.snapshots import check_arrays, find_snapshot, list_snapshots, read_snapshot, restore_model
+from tests.training.file_size_limit import file_size_limit
 from tests.training.toy_model import make_toy
 from training.optimizers import RMSProp
 from training.replicas import make_replicas
@@ -92,10 +93,24 @@ def test_what_is_not_finite_is_not_written(tmp_path):
 def test_what_cannot_be_written_is_told(tmp_path):
     before = write_snapshot(tmp_path, 1, ARRAYS)
     (tmp_path / "model.ckpt-2.index").mkdir()  # stands in the way of the last rename
-    with pytest.raises(UserError, match=r"cannot write the snapshot .*model\.ckpt-2.*earlier snapshots stay"):
+    with pytest.raises(UserError, match=r"cannot write .*/model\.ckpt-2: .*earlier snapshots stay"):
         write_snapshot(tmp_path, 2, ARRAYS)
     assert not list(tmp_path.glob(".unfinished*"))
     read_snapshot(before)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 50, 400, 4000])  # in the index, in the data
+def test_a_full_disk(tmp_path, n_bytes):
+    before = write_snapshot(tmp_path, 1, ARRAYS)
+    files = sorted(os.listdir(tmp_path))
+    with file_size_limit(n_bytes), pytest.raises(UserError) as error:
+        write_snapshot(tmp_path, 2, ARRAYS | {"b": np.zeros(1000, np.float32)})
+    assert str(error.value).startswith(f"cannot write {tmp_path}/model.ckpt-2: File too large (")
+    for words in ("MB are free there", "earlier snapshots stay", "start the same command again"):
+        assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert sorted(os.listdir(tmp_path)) == files
+    assert read_snapshot(before).keys() == ARRAYS.keys()
 
 
 def test_snapshots_are_found_as_users_name_them(tmp_path):

@@ -1,10 +1,22 @@
-"""Trains the toy: `python -m tests.training.toy_run FOLDER STEPS SNAPSHOT_STEPS`."""
+"""Trains the toy, in a process that ends as those of the training scripts do."""
 
-import sys
 from pathlib import Path
 
+from absl import flags
+
+from scripts import command_line
 from tests.training.test_loop import run
 
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("folder", None, "Of the run.", required=True)
+flags.DEFINE_integer("steps", 1000, "Number of training steps.")
+flags.DEFINE_integer("snapshot_steps", 0, "Steps between snapshots.")
+
+
+def main(_):
+    run(Path(FLAGS.folder), max_train_steps=FLAGS.steps, snapshot_steps=FLAGS.snapshot_steps, log=print)
+
+
 if __name__ == "__main__":
-    folder, steps, snapshot_steps = sys.argv[1:]
-    run(Path(folder), max_train_steps=int(steps), snapshot_steps=int(snapshot_steps), log=print)
+    command_line.run(main)
