@@ -1,0 +1,25 @@
+"""Pictures of scenes: what a data set looks like, and what belongs together in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emorl.plots.image_table import Block, image_table
+from emorl.plots.segmentation_colours import segmentation_colours
+
+_WIDTH = 96  # of a tile, at most, where pixels are enlarged
+
+
+def scenes_picture(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Draws scenes side by side, each above its true segmentation.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        masks: [N, E, H, W], 1 where entity e is; entity 0 is the background.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    colours = segmentation_colours(np.argmax(masks, axis=1), background=True)  # [N, H, W, 3]
+    rows = np.stack([images / 255.0, colours])  # [2, N, H, W, 3]
+    return image_table([Block("", rows)], ["scenes", "masks"], zoom=max(1, _WIDTH // images.shape[2]))
