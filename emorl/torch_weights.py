@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -60,6 +60,8 @@ _SLOT_ATTENTION = {
     "mlp.2": "mlp_1",
 }
 _DUAL_GRU = "gru.cell"
+_CELL_NUMBERS = {"mean_gru": 1, "variance_gru": 2}
+_UNUSED = ("generation_relation", "gru.cell.zeros")
 _GRU_WEIGHTS = {
     "weight_ih_l0": "kernel",
     "weight_hh_l0": "recurrent_kernel",
@@ -72,7 +74,7 @@ def keras_weights(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Renames and re-arranges a PyTorch model's weights.
 
     Args:
-        state: the state dict of an EfficientMORL or a SlotAttention, without the prefix `module.`.
+        state: the state dict of an EfficientMORL or a SlotAttention, under its newest names.
 
     Returns:
         The same numbers by the paths of the Keras variables, less the model's own name.
@@ -92,6 +94,48 @@ def keras_weights(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     if cell:
         weights |= {f"slot_inference/dual_gru/{path}": w for path, w in dual_gru_weights(cell).items()}
     return weights
+
+
+def torch_shapes(shapes: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Says what a PyTorch model's state dict holds: the inverse of `keras_weights`, for names and shapes.
+
+    Args:
+        shapes: path of each Keras variable, less the model's own name, -> shape.
+    """
+    modules = _EFFICIENT_MORL if "geco_beta" in shapes else _SLOT_ATTENTION
+    theirs = {ours: name for name, ours in modules.items()}
+    found = {}
+    for path, shape in shapes.items():
+        module, _, weight = path.rpartition("/")
+        gru = module.rpartition("/")[2]
+        if gru in _CELL_NUMBERS:
+            cell = _cell_shapes(_CELL_NUMBERS[gru], weight, shape)
+            found |= {f"hvae_networks.{_DUAL_GRU}.{name}": size for name, size in cell.items()}
+        elif path in theirs:
+            found[theirs[path]] = list(shape)
+        else:
+            name, size = _torch_weight(module, weight, shape)
+            found[f"{theirs[module]}.{name}"] = size
+    return found
+
+
+def newest_names(names: Iterable[str]) -> dict[str, str]:
+    """Maps the names of a state dict to the newest ones, those of `keras_weights`.
+
+    Files have the prefix `module.` of data-parallel training, or not. In older ones the inference network's
+    parts lie in `object_discovery_block` or at the top, not in `hvae_networks`, and there are arrays that no
+    model uses; these are left out.
+    """
+    found = {}
+    bare = {name: name.removeprefix("module.") for name in names}
+    is_emorl = "geco_beta" in bare.values()
+    for name, newest in bare.items():
+        if any(part in newest for part in _UNUSED):
+            continue
+        if is_emorl and not newest.startswith(("hvae_networks.", "refinenet.", "geco_")):
+            newest = f"hvae_networks.{newest.removeprefix('object_discovery_block.')}"
+        found[name] = newest
+    return found
 
 
 def dual_gru_weights(cell: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -119,3 +163,21 @@ def _transposed(value):
     """Convolutions, transposed or not, and dense kernels: PyTorch's out and in swapped, and put last."""
     value = np.asarray(value)
     return value.transpose({1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[value.ndim])
+
+
+def _torch_weight(module, weight, shape):
+    """Name, without its module's, and shape of a weight of a convolution, dense layer, norm or GRU."""
+    if module.endswith("gru"):
+        name = {ours: theirs for theirs, ours in _GRU_WEIGHTS.items()}[weight]
+    else:
+        name = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}[weight]
+    order = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}[len(shape)]
+    return name, [shape[axis] for axis in order]
+
+
+def _cell_shapes(i, weight, shape):
+    """Names and shapes of the tensors that GRU number i's weight is part of."""
+    h, side = shape[-1] // 3, "h" if weight.startswith("recurrent") else "i"
+    if weight.endswith("bias"):  # of both GRUs
+        return {f"bias_{side}h": [4 * h], f"bias_{side}n": [2 * h]}
+    return {f"weight_{side}h_{i}": [2 * h, shape[0]], f"weight_{side}n_{i}": [h, shape[0]]}

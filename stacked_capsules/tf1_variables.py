@@ -9,9 +9,15 @@ import numpy as np
 
 from stacked_capsules.attention import MultiHeadAttention
 from stacked_capsules.batched_dense import BatchedMLP
+from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
+from stacked_capsules.image_autoencoder import ImageAutoencoder
+from stacked_capsules.object_capsules import CapsuleLayer
 from stacked_capsules.part_capsules import PartCapsuleEncoder
 from stacked_capsules.set_transformer import SetTransformer
 from stacked_capsules.template_decoder import TemplateDecoder
+
+#: The one weight that no loss depends on.
+DUMMY_VOTE = "image_capsule/capsule_likelihood/dummy_vote"
 
 
 class TF1Variable(NamedTuple):
@@ -36,6 +42,27 @@ class TF1Variable(NamedTuple):
 
 
 Names = dict[str, TF1Variable]
+
+
+def model_variables(model: ImageAutoencoder | ConstellationAutoencoder) -> Names:
+    """Names of a built model whose objects are capsules."""
+    if isinstance(model, ConstellationAutoencoder):
+        capsules = capsule_variables(model.decoder.capsules, "constellation_capsule/capsule_layer")
+        return {**set_transformer_variables(model.encoder), **capsules}
+    likelihood = model.object_decoder.likelihood
+    names = {
+        **part_encoder_variables(model.part_encoder),
+        **template_decoder_variables(model.part_decoder),
+        **set_transformer_variables(model.object_encoder),
+        **capsule_variables(model.object_decoder.capsules, "image_capsule/capsule_layer"),
+        DUMMY_VOTE: TF1Variable(likelihood.dummy_vote),
+    }
+    for name, probe in (
+        ("classification_probe", model.posterior_probe),
+        ("classification_probe_1", model.prior_probe),
+    ):
+        names |= _kernel_and_bias(probe.linear, f"image_autoencoder/{name}/linear")
+    return names
 
 
 def part_encoder_variables(
@@ -96,6 +123,22 @@ def attention_variables(layer: MultiHeadAttention, scope: str) -> Names:
             columns = slice(head * size, (head + 1) * size)
             names |= _kernel_and_bias(dense, f"{scope}/{_numbered('linear', 3 * head + i)}", columns)
     return names | _kernel_and_bias(layer.combine, f"{scope}/{_numbered('linear', 3 * layer.n_heads)}")
+
+
+def capsule_variables(layer: CapsuleLayer, scope: str = "capsule_layer") -> Names:
+    """Names of a built capsule layer that has parameters of its own."""
+    variables = {
+        "add/b": layer.object_viewer_bias,
+        "add_1/b": layer.caps_presence_bias,
+        "add_2/b": layer.vote_presence_bias,
+        "add_3/b": layer.scale_bias,
+        "cpr_static": layer.static_relations,
+    }
+    return {
+        **batched_mlp_variables(layer.params_mlp, f"{scope}/batch_mlp"),
+        **batched_mlp_variables(layer.votes_mlp, f"{scope}/batch_mlp_1"),
+        **{f"{scope}/{name}": TF1Variable(variable) for name, variable in variables.items()},
+    }
 
 
 def batched_mlp_variables(layer: BatchedMLP, scope: str) -> Names:

@@ -1,6 +1,7 @@
 """The golden arrays of EMORL, as the Keras models take and give them."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -34,6 +35,20 @@ class ReferenceNoise:
         first, batch = self.rows or (0, batch)
         noise = emorl_noise(self.seed, self.tag, self.draw, (batch * slots, z))
         return tf.reshape(noise, [batch, slots, z])[first : first + shape[0]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredNoise:
+    """Stands for a `Seed` whose draws are the arrays `noise/<i>` of a file."""
+
+    arrays: Mapping[str, np.ndarray]
+    draw: int = -1
+
+    def fold(self, purpose):
+        return dataclasses.replace(self, draw=purpose)
+
+    def normal(self, shape):
+        return tf.reshape(self.arrays[f"noise/{self.draw}"], shape)
 
 
 def make_model(meta):

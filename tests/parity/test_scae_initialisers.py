@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from stacked_capsules.tf1_variables import model_variables
 from tests.parity.test_scae_models import make_model
-from tests.parity.tf1_variable_names import model_variables
 
 STATISTICS = json.loads((Path(__file__).parent / "golden" / "init_stats_scae.json").read_text())
 

@@ -10,10 +10,9 @@ import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
-from stacked_capsules.tf1_variables import Names
+from stacked_capsules.tf1_variables import Names, model_variables
 from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise
-from tests.parity.tf1_variable_names import model_variables
 from training.optimizers import RMSProp
 
 FILES = golden_arrays.golden_files("scae")

@@ -9,10 +9,10 @@ import tensorflow as tf
 from stacked_capsules.classification_probe import ClassificationProbe, probe_scores
 from stacked_capsules.object_capsules import CapsuleLayer
 from stacked_capsules.sparsity import between_examples, scaled_entropy, within_example
+from stacked_capsules.tf1_variables import capsule_variables
 from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteLikelihood
 from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise
-from tests.parity.tf1_variable_names import capsule_variables
 
 UNITS = [
     (path, unit)
