@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from emorl.evaluation.inference import infer
 from emorl.evaluation.scenes import over_scenes
 from emorl.metrics.clevrtex import SCORES, clevrtex_scores, resize_labels
+from emorl.metrics.iou import too_few_slots
 from protocols import DataSource, Seed, TrainableModel
 
 
@@ -16,6 +19,7 @@ def evaluate_clevrtex(
     """Scores the first test scenes.
 
     True masks are brought to the size of the predictions where these differ (CLEVR), as the original does.
+    Where the model has fewer slots than a scene has objects, a warning says what that does.
 
     Args:
         model: EfficientMORL or Slot Attention.
@@ -29,8 +33,12 @@ def evaluate_clevrtex(
     Raises:
         UserError: There is no scene, or it has no mask or one that is no partition.
     """
-    parts = []
+    parts, most_objects = [], 0
     for scenes, seen in over_scenes(model, source, n_images, lambda x: infer(model, x, seed), ["mask"]):
         true = resize_labels(scenes["mask"], seen.masks.shape[2:4])  # [b, H, W]
+        most_objects = max([most_objects, *(np.count_nonzero(np.unique(labels)) for labels in true.numpy())])
         parts.append(clevrtex_scores(scenes["image"], seen.reconstruction, true, seen.masks))
+    warning = too_few_slots(most_objects, model.config.K)
+    if warning:
+        warnings.warn(warning, stacklevel=2)
     return {name: np.concatenate([part[name] for part in parts]) for name in SCORES}

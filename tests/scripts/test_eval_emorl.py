@@ -218,9 +218,17 @@ def test_mistakes_are_one_line(processes, runs, files, flags):
         assert part in mistake
 
 
-def test_fewer_slots_than_objects_is_a_warning(processes, runs, tmp_path):
+@pytest.mark.parametrize("eval_type", ["ARI_MSE_KL", "clevrtex"])
+def test_fewer_slots_than_objects_is_a_warning(processes, runs, tmp_path, eval_type):
     path = h5(tmp_path / "crowd.h5", np.random.default_rng(0).integers(0, 7, [2, 35, 35]))
-    ended = processes.run("scripts.eval_emorl", f"--snapshot={runs['slots']}", f"--data_path={path}")
+    ended = processes.run(
+        *(
+            "scripts.eval_emorl",
+            f"--snapshot={runs['slots']}",
+            f"--data_path={path}",
+            f"--eval_type={eval_type}",
+        )
+    )
     assert ended.code == 0, ended.stderr
     assert "warning: 6 objects, but 4 slots" in ended.stderr
     assert "ARI and IoU cannot reach 1" in ended.stderr
