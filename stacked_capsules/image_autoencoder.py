@@ -152,7 +152,7 @@ class ImageAutoencoder(TrainableModel):
             **inferred,
             prior_class_logits=self.prior_probe(inferred["caps_presence_prob"]),
             posterior_class_logits=self.posterior_probe(inferred["mass_explained_by_capsule"]),
-            reconstruction=self._reconstruct(pose, presence[self.pres_type], templates, target),
+            reconstruction=self._reconstruct(pose, presence[self.pres_type], templates, target, training),
             top_down=self._reconstruct(votes.winner, parts.presence, templates, target),
         )
 
@@ -204,7 +204,7 @@ class ImageAutoencoder(TrainableModel):
             "dynamic_weights_l2": outputs.objects.dynamic_weights_l2,
             "log_prob": votes.log_prob,
             "mse": tf.reduce_sum(error, [1, 2, 3]),
-            "rec_ll": tf.reduce_sum(outputs.reconstruction.log_prob, [1, 2, 3]),
+            "rec_ll": outputs.reconstruction.log_likelihood,
             "posterior_within_sparsity_loss": within_example(
                 self.posterior_sparsity_loss_type, posterior, self.n_classes
             ),
@@ -302,14 +302,15 @@ class ImageAutoencoder(TrainableModel):
         }
         return inferred, templates
 
-    def _reconstruct(self, pose, presence, templates, target):
+    def _reconstruct(self, pose, presence, templates, target, early_gradient=False):
         decoded = self.part_decoder(pose, presence, templates)
         mixture = decoded.mixture
-        log_prob, mode = self.part_decoder.explain(pose, presence, templates, target)
+        explanation = self.part_decoder.explain(
+            pose, presence, templates, target, early_gradient=early_gradient
+        )
         return Reconstruction(
-            mode=mode,
+            **explanation._asdict(),
             mean=mixture.mean(),
-            log_prob=log_prob,
             transformed_templates=decoded.transformed_templates,
             mixing_prob=mixture.mixing_prob,
         )

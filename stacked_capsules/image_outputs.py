@@ -17,13 +17,15 @@ class Reconstruction(NamedTuple):
     Attributes:
         mode: [B, H, W, C], value of the likeliest component of each pixel.
         mean: [B, H, W, C], mean of the mixture of each pixel.
-        log_prob: [B, H, W, C], log-density of what the model reconstructs (the image, or its edges).
+        log_likelihood: [B], log-density of what the model reconstructs (the image, or its edges).
+        log_prob: [B, H, W, C], what each pixel adds to it; the gradient goes by way of the sum.
         transformed_templates: [B, P, H, W, C], each template moved to its pose.
         mixing_prob: [B, P + 1, H, W, C or 1], probability of each component, the background's last.
     """
 
     mode: tf.Tensor
     mean: tf.Tensor
+    log_likelihood: tf.Tensor
     log_prob: tf.Tensor
     transformed_templates: tf.Tensor
     mixing_prob: tf.Tensor

@@ -16,7 +16,7 @@ class PixelMixture(NamedTuple):
     Attributes:
         mixing_logits: [B, K, H, W, C or 1], not normalised.
         loc: [B, K, H, W, C], means of the components.
-        scale: scalar, or [1], positive: the standard deviation of all.
+        scale: scalar, or [1 or B, 1, 1, 1, 1], positive: the standard deviation of all.
         presence: [B, K] in [0, 1] or None. Where given it weighs the components' log-density in
             `mode(maximum=True)`; that absent components mix in less is up to the logits, see `with_presence`.
     """

@@ -32,6 +32,20 @@ class DecodedImage(NamedTuple):
     transformed_templates: tf.Tensor
 
 
+class ImageExplanation(NamedTuple):
+    """How well parts explain images.
+
+    Attributes:
+        log_likelihood: [B], log-density of the target, summed over pixels and channels.
+        log_prob: [B, H, W, C], that of each; without gradient, which the sum has.
+        mode: [B, H, W, C], value of the likeliest component at each pixel; without gradient.
+    """
+
+    log_likelihood: tf.Tensor
+    log_prob: tf.Tensor
+    mode: tf.Tensor
+
+
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class TemplateDecoder(keras.layers.Layer):
     """Renders part capsules: `make_templates` colours the templates, calling it places and mixes them.
@@ -150,7 +164,8 @@ class TemplateDecoder(keras.layers.Layer):
             templates: [B or 1, P, h, w, C], as `make_templates` gives them.
             background: [B, H, W, C]; None: a learned constant.
         """
-        return self._decode(*self._inputs(pose, presence, templates, background))
+        examples, weights = self._inputs(pose, presence, templates, background)
+        return self._decode(examples | weights)
 
     def explain(
         self,
@@ -159,7 +174,8 @@ class TemplateDecoder(keras.layers.Layer):
         templates: tf.Tensor,
         target: tf.Tensor,
         background: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        early_gradient: bool = False,
+    ) -> ImageExplanation:
         """Returns what training needs of the mixture, without arrays of pixels times parts, which are slow.
 
         Args:
@@ -168,24 +184,27 @@ class TemplateDecoder(keras.layers.Layer):
             templates: [B or 1, P, h, w, C].
             target: [B, H, W, C], an image.
             background: [B, H, W, C], or None.
-
-        Returns:
-            log-density of the target and the mixture's mode (without gradient), [B, H, W, C] each.
+            early_gradient: A gradient will be asked for: form it at once.
         """
         examples, weights = self._inputs(pose, presence, templates, background)
         examples["target"] = target
         if tf.config.list_physical_devices("GPU"):  # fast memory, but slow at many small operations
-            log_prob, mode = self._explain(examples, weights, scatter=True)
-        else:
-            log_prob, mode = self._explain_in_chunks(examples, weights)
-        return log_prob, tf.stop_gradient(mode)
+            return ImageExplanation(*self._explain(examples | weights, scatter=True))
+        n_examples = tf.shape(pose)[0]
+        weights = {name: tf.broadcast_to(x, [n_examples, 1]) for name, x in weights.items()}  # [B, 1] each
+        return ImageExplanation(*self._explain_in_chunks(examples | weights, early_gradient))
 
-    def _explain(self, examples, weights, scatter=False):
-        mixture = self._decode(examples, weights, scatter).mixture
-        return [mixture.log_prob(examples["target"]), tf.stop_gradient(mixture.mode())]
+    def _explain(self, examples, scatter=False):
+        mixture = self._decode(examples, scatter).mixture
+        log_prob = mixture.log_prob(examples["target"])  # [B, H, W, C]
+        return [
+            tf.reduce_sum(log_prob, [1, 2, 3]),
+            tf.stop_gradient(log_prob),
+            tf.stop_gradient(mixture.mode()),
+        ]
 
     def _inputs(self, pose, presence, templates, background):
-        """Returns what differs between examples, and the weights: the arguments of `_decode`."""
+        """Returns what differs between examples, and the weights [1]: the arguments of `_decode`."""
         if self.use_alpha_channel:
             alpha = tf.broadcast_to(self.templates_alpha, [*tf.unstack(tf.shape(templates))[:4], 1])
             templates = tf.concat([templates, alpha], -1)  # [B or 1, P, h, w, C + 1]
@@ -199,9 +218,9 @@ class TemplateDecoder(keras.layers.Layer):
         weights = {name: tf.convert_to_tensor(getattr(self, name)) for name in names}  # [1] each
         return {name: x for name, x in examples.items() if x is not None}, weights
 
-    def _decode(self, examples, weights, scatter=True):
+    def _decode(self, inputs, scatter=True):
         """Renders parts; a pure function of its arguments, for other functions to compile."""
-        pose, templates, background = examples["pose"], examples["templates"], examples.get("background")
+        pose, templates, background = inputs["pose"], inputs["templates"], inputs.get("background")
         batch, (H, W), C = tf.shape(pose)[0], self.output_size, self.n_channels
         x, y = affine_grid(pose, self.template_size, self.output_size)  # [B, P, H * W]
         placed = tf.reshape(
@@ -209,24 +228,28 @@ class TemplateDecoder(keras.layers.Layer):
         )  # [B, P, H, W, C or C + 1]
         parts = placed[..., :C]  # [B, P, H, W, C]
 
+        def weight(name):
+            return tf.reshape(inputs[name], [-1, 1, 1, 1, 1])  # [1 or B, 1, 1, 1, 1]
+
         if background is None:
-            background = tf.broadcast_to(tf.sigmoid(weights["bg_value"]), [batch, H, W, C])
-        background = background[:, tf.newaxis]  # [B, 1, H, W, C]
+            background = tf.broadcast_to(tf.sigmoid(weight("bg_value")), [batch, 1, H, W, C])
+        else:
+            background = background[:, tf.newaxis]  # [B, 1, H, W, C]
         if self.use_alpha_channel:
             logits = placed[..., C:]  # [B, P, H, W, 1]
             background_logits = tf.broadcast_to(
-                tf.nn.softplus(weights["bg_mixing_logit"]), [batch, 1, H, W, 1]
+                tf.nn.softplus(weight("bg_mixing_logit")), [batch, 1, H, W, 1]
             )
         else:
-            temperature = tf.nn.softplus(weights["temperature_logit"] + 0.5) + 1e-4  # [1]
+            temperature = tf.nn.softplus(weight("temperature_logit") + 0.5) + 1e-4  # [1 or B, 1, 1, 1, 1]
             logits, background_logits = parts / temperature, background / temperature
-        if "presence" in examples:
-            logits = with_presence(logits, examples["presence"])
+        if "presence" in inputs:
+            logits = with_presence(logits, inputs["presence"])
 
         mixture = PixelMixture(
             mixing_logits=tf.concat([logits, background_logits], 1),  # [B, P + 1, H, W, C or 1]
             loc=tf.concat([parts, background], 1),  # [B, P + 1, H, W, C]
-            scale=tf.nn.softplus(weights["scale_logit"]) + 1e-4 if self.learn_output_scale else 1.0,
+            scale=tf.nn.softplus(weight("scale_logit")) + 1e-4 if self.learn_output_scale else 1.0,
         )
         return DecodedImage(mixture, parts)
 

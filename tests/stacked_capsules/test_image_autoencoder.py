@@ -101,7 +101,7 @@ def test_reconstruction_is_made_of_the_chosen_poses_and_presences(vote_type, pre
     model, batch = small_scae(vote_type=vote_type, pres_type=pres_type), images()
     with tf.GradientTape() as tape:
         outputs = model(batch["image"])
-        log_prob = tf.reduce_sum(outputs.reconstruction.log_prob)
+        log_prob = tf.reduce_sum(outputs.reconstruction.log_likelihood)
     votes, parts = outputs.votes, outputs.parts
     pose = {"enc": parts.pose, "soft": votes.soft_winner, "hard": votes.winner}[vote_type]
     presence = {"enc": parts.presence, "soft": votes.soft_winner_pres, "hard": votes.winner_pres}[pres_type]
