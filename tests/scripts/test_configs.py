@@ -18,6 +18,32 @@ def described(processes, *flags, script="scripts.train"):
     return json.loads(ended.stdout)
 
 
+#: Of EMORL's configurations: what its authors' training files say.
+_GECO = {"use_geco": True, "geco_beta_stepsize": 1e-6, "geco_ema_alpha": 0.99}
+_EMORL = {"model": "EfficientMORL", "batch_size": 32, "iters": 300_000, "clip_grad_norm": True, "tqdm": True}
+_EMORL |= {"stochastic_layers": 3, "use_DualGRU": True, "reverse_prior_plusplus": True, "kl_beta_init": 1.0}
+_EMORL |= {"z_size": 64, "image_decoder": "iodine", "log_scale": -2.3025859, "bottom_up_prior": False}
+_EMORL |= {"refinement_curriculum": ["-1:3", "100000:1", "200000:1"], "image_likelihood": "GMM", **_GECO}
+_SLOTS = {"model": "SlotAttention", "batch_size": 64, "iters": 500_000, "clip_grad_norm": False}
+_SLOTS |= {"use_geco": False, "image_decoder": "small", "z_size": 64}
+_LARGE = {"K": 11, "input_size": ["3", "128", "128"], "geco_step_size_acceleration": 5.0}
+_LARGE |= {"refinement_curriculum": ["-1:3", "100000:2", "200000:2"]}
+AUTHORS = {
+    "tetrominoes": _EMORL
+    | {"K": 4, "input_size": ["3", "35", "35"], "z_size": 32, "image_decoder": "small", "iters": 200_000}
+    | {"image_likelihood": "Gaussian", "log_scale": -1.2039728, "geco_reconstruction_target": -1.224}
+    | {"refinement_curriculum": ["-1:3", "200000:3"]},
+    "multi_dsprites": _EMORL
+    | {"K": 6, "input_size": ["3", "64", "64"], "image_likelihood": "Gaussian", "use_geco": False},
+    "clevr6": _EMORL | {"K": 7, "input_size": ["3", "96", "96"], "geco_reconstruction_target": -2.206},
+    "clevr6_128": _EMORL | _LARGE | {"geco_reconstruction_target": -2.1},
+    "clevrtex": _EMORL | _LARGE | {"geco_reconstruction_target": -1.5},
+    "slot_attention_tetrominoes": _SLOTS | {"K": 4, "input_size": ["3", "35", "35"], "z_size": 32},
+    "slot_attention_multi_dsprites": _SLOTS | {"K": 6, "input_size": ["3", "64", "64"]},
+    "slot_attention_clevr6": _SLOTS | {"K": 7, "input_size": ["3", "96", "96"], "image_decoder": "big"},
+}
+
+
 @pytest.fixture(scope="module")
 def scae(processes):
     """What the SCAE configurations ask for, by name."""
@@ -47,6 +73,9 @@ def test_emorl_configurations_build(processes, path):
     told = described(processes, f"--flagfile={path}", script="scripts.train_emorl")
     assert told["flags"]["name"] == path.stem
     assert told["flags"]["mode"] == "train"  # two of the authors' files train on the test split
+    wanted = AUTHORS[path.stem] | {"lr": 4e-4, "use_scheduler": True, "seed": 1}
+    assert {name: told["flags"][name] for name in wanted} == wanted
+    assert told["flags"]["dataset"] == path.stem.removeprefix("slot_attention_")
     assert told["n_weights"] > 10_000
 
 
