@@ -19,6 +19,7 @@ class SlotAttentionConfig:
         z_size: size of a slot.
         input_size: (3, H, W) with H = W.
         image_decoder: 'small', 'iodine' or 'big'; the last for 96 x 96 pixels only.
+        precision: 'float32', or 'mixed_bfloat16' for convolutions of bfloat16.
 
     Raises:
         UserError: for sizes that are not positive and images that are not square or not of three channels.
@@ -28,6 +29,7 @@ class SlotAttentionConfig:
     z_size: int = 64
     input_size: tuple[int, int, int] = (3, 64, 64)
     image_decoder: str = "iodine"
+    precision: str = "float32"
 
     def __post_init__(self):
         for option in ("K", "z_size"):

@@ -18,13 +18,14 @@ from emorl.inference_noise import SharedNoise
 from emorl.likelihoods import likelihood
 from emorl.prior import ConditionalPrior, hierarchical_kl
 from emorl.refinement import RefinementNetwork
+from emorl.scene_inference import SceneInference
 from emorl.slot_inference import SlotInference
 from emorl.stages import EfficientMORLOutputs, Layer, Stage
 from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 
 
 @keras.saving.register_keras_serializable(package="emorl")
-class EfficientMORL(TrainableModel):
+class EfficientMORL(SceneInference, TrainableModel):
     """Infers K slots from images, float32 [B, H, W, 3] in [0, 1].
 
     In training, noise comes from the caller's seed and the gradient that drives refinement is that of the
@@ -45,9 +46,9 @@ class EfficientMORL(TrainableModel):
         super().__init__(**kwargs)
         self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
         z = config.z_size
-        self.encoder = ImageEncoder(config.size, "xavier", init_seed)
+        self.encoder = ImageEncoder(config.size, "xavier", init_seed, config.precision)
         self.slot_inference = SlotInference(z, config.stochastic_layers, config.use_DualGRU, init_seed)
-        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed)
+        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed, config.precision)
         self.prior = ConditionalPrior(z, init_seed)
         self.refinement = RefinementNetwork(z, init_seed)
         self.likelihood = likelihood(config.image_likelihood)

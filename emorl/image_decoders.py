@@ -10,7 +10,7 @@ import tensorflow as tf
 from emorl import initialisers
 from emorl.broadcast_convolution import convolve_broadcast
 from emorl.positional_embedding import positional_embedding
-from protocols import UserError
+from protocols import UserError, check_precision, convolution_dtype
 
 OUTPUTS = 4  # three colours and the mask's logit
 
@@ -35,13 +35,23 @@ class ImageDecoder(keras.layers.Layer):
         size: height and width of the images.
         z_size: z, size of a slot.
         init_seed: seed of the initial weights.
+        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
     """
 
-    def __init__(self, size: int, z_size: int, init_seed: int = 0, name="decoder", **kwargs):
+    def __init__(
+        self,
+        size: int,
+        z_size: int,
+        init_seed: int = 0,
+        precision: str = "float32",
+        name="decoder",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
         self.size, self.z_size, self.init_seed = size, z_size, init_seed
+        self.precision = check_precision(precision)
         self.position_projection = keras.layers.Dense(
             z_size, name="position_projection", **self._rule("position_projection")
         )
@@ -63,7 +73,7 @@ class ImageDecoder(keras.layers.Layer):
     def call(self, slots: tf.Tensor) -> Decoding:
         """Decodes slots [B, K, z]."""
         n_slots, size = slots.shape[1], self.size
-        x = self.render(tf.reshape(slots, [-1, self.z_size]))  # [B * K, H, W, 4]
+        x = tf.cast(self.render(tf.reshape(slots, [-1, self.z_size])), slots.dtype)  # [B * K, H, W, 4]
         x = tf.reshape(x, [-1, n_slots, size, size, OUTPUTS])  # [B, K, H, W, 4]
         return Decoding(tf.sigmoid(x[..., :3]), tf.nn.log_softmax(x[..., 3:], axis=1))
 
@@ -79,7 +89,7 @@ class ImageDecoder(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""
         own = {"size": self.size, "z_size": self.z_size, "init_seed": self.init_seed}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "precision": self.precision}
 
     def _make_convolutions(self):
         raise NotImplementedError
@@ -95,7 +105,12 @@ class ImageDecoder(keras.layers.Layer):
 
     def _conv(self, i, filters, kernel, activation):
         return keras.layers.Conv2D(
-            filters, kernel, activation=activation, name=f"conv_{i}", **self._rule(f"conv_{i}")
+            filters,
+            kernel,
+            activation=activation,
+            name=f"conv_{i}",
+            dtype=convolution_dtype(self.precision),
+            **self._rule(f"conv_{i}"),
         )
 
 
@@ -147,12 +162,12 @@ class BigDecoder(ImageDecoder):
         UserError: for any other size of image.
     """
 
-    def __init__(self, size: int, z_size: int, init_seed: int = 0, name="decoder", **kwargs):
+    def __init__(self, size: int, z_size: int, *arguments, **kwargs):
         if size != 96:
             raise UserError(
                 f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} take 'iodine' or 'small'."
             )
-        super().__init__(size, z_size, init_seed, name, **kwargs)
+        super().__init__(size, z_size, *arguments, **kwargs)
 
     @property
     def grid_size(self) -> int:
@@ -173,7 +188,13 @@ class BigDecoder(ImageDecoder):
 
     def _transposed(self, i, filters, kernel, stride, activation):
         return keras.layers.Conv2DTranspose(
-            filters, kernel, stride, activation=activation, name=f"conv_{i}", **self._rule(f"conv_{i}")
+            filters,
+            kernel,
+            stride,
+            activation=activation,
+            name=f"conv_{i}",
+            dtype=convolution_dtype(self.precision),
+            **self._rule(f"conv_{i}"),
         )
 
 
@@ -186,7 +207,9 @@ def crop_transposed(x: tf.Tensor, kernel: int, size: int) -> tf.Tensor:
     return x[:, start : start + size, start : start + size]  # [n, size, size, c]
 
 
-def make_image_decoder(name: str, size: int, z_size: int, init_seed: int) -> ImageDecoder:
+def make_image_decoder(
+    name: str, size: int, z_size: int, init_seed: int, precision: str = "float32"
+) -> ImageDecoder:
     """The decoder of that name: 'small', 'iodine' or 'big'.
 
     Raises:
@@ -195,4 +218,4 @@ def make_image_decoder(name: str, size: int, z_size: int, init_seed: int) -> Ima
     decoders = {"small": SmallDecoder, "iodine": IodineDecoder, "big": BigDecoder}
     if name not in decoders:
         raise UserError(f"image_decoder must be one of {', '.join(decoders)}, not {name!r}.")
-    return decoders[name](size, z_size, init_seed)
+    return decoders[name](size, z_size, init_seed, precision)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from emorl import initialisers
 from emorl.positional_embedding import positional_embedding
-from protocols import UserError
+from protocols import UserError, check_precision, convolution_dtype
 
 CHANNELS = 64
 
@@ -23,6 +23,7 @@ class ImageEncoder(keras.layers.Layer):
         weights: "xavier" as in EMORL, "torch" (PyTorch's defaults) as in its Slot Attention. The projection
             of the position always starts by PyTorch's rule.
         init_seed: seed of the initial weights.
+        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
 
@@ -30,11 +31,20 @@ class ImageEncoder(keras.layers.Layer):
         UserError: if `weights` is neither.
     """
 
-    def __init__(self, size: int, weights: str = "xavier", init_seed: int = 0, name="encoder", **kwargs):
+    def __init__(
+        self,
+        size: int,
+        weights: str = "xavier",
+        init_seed: int = 0,
+        precision: str = "float32",
+        name="encoder",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
         if weights not in ("xavier", "torch"):
             raise UserError(f"ImageEncoder: weights must be 'xavier' or 'torch', not {weights!r}.")
         self.size, self.weight_rule, self.init_seed = size, weights, init_seed
+        self.precision = check_precision(precision)
         self.convolutions = [
             keras.layers.Conv2D(
                 CHANNELS,
@@ -42,6 +52,7 @@ class ImageEncoder(keras.layers.Layer):
                 padding="same",
                 activation="relu",
                 name=f"conv_{i}",
+                dtype=convolution_dtype(precision),
                 **self._rule(f"conv_{i}", 25 * (CHANNELS if i else 3)),
             )
             for i in range(4)
@@ -67,6 +78,7 @@ class ImageEncoder(keras.layers.Layer):
         x = images
         for convolution in self.convolutions:
             x = convolution(x)  # [B, H, W, 64]
+        x = tf.cast(x, images.dtype)
         position = tf.constant(positional_embedding(self.size, self.size), x.dtype)  # [H, W, 4]
         x = x + self.position_projection(position)  # [B, H, W, 64]
         x = tf.reshape(x, [-1, self.size * self.size, CHANNELS])  # [B, H * W, 64]
@@ -75,7 +87,7 @@ class ImageEncoder(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""
         own = {"size": self.size, "weights": self.weight_rule, "init_seed": self.init_seed}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "precision": self.precision}
 
     def _rule(self, name, fan_in):
         key = f"{self.name}/{name}"

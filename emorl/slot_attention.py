@@ -16,6 +16,7 @@ from emorl.dual_gru import GRUCell
 from emorl.image_decoders import Decoding, make_image_decoder
 from emorl.image_encoder import CHANNELS, ImageEncoder
 from emorl.inference_noise import SharedNoise
+from emorl.scene_inference import SceneInference
 from emorl.slot_inference import standard_posterior
 from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 
@@ -40,7 +41,7 @@ class SlotAttentionOutputs(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="emorl")
-class SlotAttention(TrainableModel):
+class SlotAttention(SceneInference, TrainableModel):
     """Finds K slots in images, float32 [B, H, W, 3] in [0, 1], and reconstructs the images from them.
 
     Slots start as samples: in training from the caller's seed, at inference the same for every image.
@@ -59,7 +60,7 @@ class SlotAttention(TrainableModel):
         super().__init__(**kwargs)
         self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
         z = config.z_size
-        self.encoder = ImageEncoder(config.size, "torch", init_seed)
+        self.encoder = ImageEncoder(config.size, "torch", init_seed, config.precision)
         self.norm_slots = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_slots")
         self.norm_mlp = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_mlp")
         self.to_q = self._dense("to_q", z, z, use_bias=False)
@@ -67,7 +68,7 @@ class SlotAttention(TrainableModel):
         self.to_v = self._dense("to_v", CHANNELS, z, use_bias=False)
         self.gru = GRUCell(z, "uniform", init_seed, name="gru")
         self.mlp = [self._dense("mlp_0", z, HIDDEN, "relu"), self._dense("mlp_1", HIDDEN, z)]
-        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed)
+        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed, config.precision)
 
     def build(self, input_shape=None):
         """Creates all weights; their shapes follow from the options."""

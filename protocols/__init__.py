@@ -3,6 +3,18 @@
 from protocols.data import DataSource
 from protocols.errors import UserError
 from protocols.model import Batch, BatchSum, Metrics, TrainableModel, one_replica
+from protocols.precision import check_precision, convolution_dtype
 from protocols.randomness import Seed
 
-__all__ = ["Batch", "BatchSum", "DataSource", "Metrics", "Seed", "TrainableModel", "UserError", "one_replica"]
+__all__ = [
+    "Batch",
+    "BatchSum",
+    "DataSource",
+    "Metrics",
+    "Seed",
+    "TrainableModel",
+    "UserError",
+    "check_precision",
+    "convolution_dtype",
+    "one_replica",
+]

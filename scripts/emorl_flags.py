@@ -42,6 +42,7 @@ def define() -> None:
     flags.DEFINE_list("input_size", ["3", "64", "64"], "Channels, height and width of the images.")
     flags.DEFINE_integer("z_size", 64, "Size of a slot.")
     flags.DEFINE_string("image_decoder", "iodine", "small, iodine or big.")
+    flags.DEFINE_string("precision", "float32", "float32, or mixed_bfloat16 for the convolutions.")
     flags.DEFINE_string("image_likelihood", "Gaussian", "Gaussian or GMM.")
     flags.DEFINE_integer("stochastic_layers", 3, "Layers of the bottom-up inference, L in the paper.")
     flags.DEFINE_integer(

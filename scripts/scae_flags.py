@@ -51,6 +51,8 @@ def define() -> None:
     flags.DEFINE_boolean("use_lr_schedule", True, "Multiplies it by 0.96 every 10,000 steps, continuously.")
     flags.DEFINE_float("weight_decay", 0.0, "Weight of the kernels' l2 loss.")
 
+    flags.DEFINE_string("precision", "float32", "float32, or mixed_bfloat16 for the convolutions.")
+
     # Part capsules
     flags.DEFINE_string("encoder_type", "conv_att", "Pools an image's features: conv_att, conv or linear.")
     flags.DEFINE_integer("template_size", 11, "Side of a template.")

@@ -29,6 +29,7 @@ class SCAEConfig:
         n_channels: Channels of the images.
         cnn_strides: Strides of the four convolutions of the part encoder.
         encoder_type: How the CNN's embedding becomes part capsules.
+        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16.
         seed: Seed of the initial weights.
     """
 
@@ -48,6 +49,7 @@ class SCAEConfig:
     cnn_strides: Sequence[int] = (2, 2, 1, 1)
     encoder_type: str = "conv_att"
     prep: str = "none"
+    precision: str = "float32"
     # Objects
     n_obj_caps: int = 10
     n_obj_caps_params: int = 32
@@ -124,6 +126,7 @@ def make_scae(config: SCAEConfig) -> ImageAutoencoder:
                 encoder_type=config.encoder_type,
                 strides=[int(stride) for stride in config.cnn_strides],
                 eval_noise=config.eval_noise,
+                precision=config.precision,
                 name="part_encoder",
             ),
             part_decoder=TemplateDecoder(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from protocols import Seed, UserError, check_precision, convolution_dtype
 from stacked_capsules.dense import dense
 from stacked_capsules.geometry import geometric_transform
 from stacked_capsules.initializers import fan_in_normal
@@ -52,6 +52,7 @@ class PartCapsuleEncoder(keras.layers.Layer):
         kernel_size: Side of its kernels.
         strides: Strides of its layers.
         eval_noise: Draw noise whenever there is a seed, not in training alone.
+        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class PartCapsuleEncoder(keras.layers.Layer):
         kernel_size: int = 3,
         strides: Sequence[int] = (2, 2, 1, 1),
         eval_noise: bool = False,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -89,11 +91,18 @@ class PartCapsuleEncoder(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.strides = list(strides)
         self.eval_noise = eval_noise
+        self.precision = check_precision(precision)
 
         self._n_dims = n_caps_dims + n_features + 1
         self.convs = [
             keras.layers.Conv2D(
-                n, kernel_size, s, activation="relu", kernel_initializer=fan_in_normal(), name=f"conv_{i}"
+                n,
+                kernel_size,
+                s,
+                activation="relu",
+                kernel_initializer=fan_in_normal(),
+                name=f"conv_{i}",
+                dtype=convolution_dtype(precision),
             )
             for i, (n, s) in enumerate(zip(self.filters, self.strides, strict=True))
         ]
@@ -133,6 +142,7 @@ class PartCapsuleEncoder(keras.layers.Layer):
         embedding = images
         for conv in self.convs:
             embedding = conv(embedding)  # [B, h, w, C]
+        embedding = tf.cast(embedding, images.dtype)
         pool = {"linear": self._linear, "conv": self._average, "conv_att": self._attend}[self.encoder_type]
         capsules = pool(embedding)  # [B, P, 6 + F + 1]
 
@@ -187,4 +197,5 @@ class PartCapsuleEncoder(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "eval_noise": self.eval_noise,
+            "precision": self.precision,
         }
