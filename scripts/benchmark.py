@@ -1,8 +1,10 @@
-"""Measures how fast a case is, with its data in memory already.
+"""Measures how fast cases are, with their data in memory already, and shows them beside the originals.
 
     python -m scripts.benchmark --case=scae_mnist_train --json=train.json
+    python -m scripts.benchmark --case=all --json=all.json
+    python -m scripts.benchmark --case=all --compare=all.json
 
-One process measures one case, for its peak memory. The machine should be idle.
+Each case has a process of its own, for its peak memory. The machine should be idle.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import os
 import platform
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -22,30 +27,48 @@ from absl import flags
 
 from protocols import UserError
 from scripts import command_line
-from scripts.benchmark_cases import CASES, Workload
+from scripts.benchmark_cases import CASES, ORIGINALS, Workload
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_enum("case", None, sorted(CASES), "What is measured.", required=True)
+flags.DEFINE_string("case", None, f"What is measured: {', '.join(sorted(CASES))}; several, or all.")
+flags.mark_flag_as_required("case")
 flags.DEFINE_string("json", None, "Where to write the numbers.")
+flags.DEFINE_string(
+    "compare", None, "Numbers of an earlier call; exit code 1 where a case is 10 % slower now."
+)
 flags.DEFINE_float("seconds", 20.0, "How long it is measured, after the first call.", lower_bound=0.0)
 
 #: Calls before those that count: buffers grow and threads start.
 _WARM_UP_CALLS = 3
 _MIN_CALLS = 5
+_REGRESSION = 0.9
 
 
 def main(_) -> None:
-    """Measures the case, prints its numbers and writes them."""
-    numbers = {"case": FLAGS.case, **measure(CASES[FLAGS.case](), FLAGS.seconds), **environment()}
-    for name, value in numbers.items():
-        print(f"{name:<16}{value}")
-    if FLAGS.json:
+    """Measures the cases, prints a table and writes the numbers."""
+    cases = list(CASES) if FLAGS.case == "all" else FLAGS.case.split(",")
+    for case in cases:
+        if case not in CASES:
+            raise UserError(f"--case={case}: there is no such case; choose of {', '.join(CASES)}, or all")
+    earlier = read_numbers(FLAGS.compare) if FLAGS.compare else {}
+    if len(cases) == 1:
+        seconds = FLAGS.seconds  # the cases read a configuration's flags over these
+        path = FLAGS.json
+        numbers = {"case": cases[0], **measure(CASES[cases[0]](), seconds), **environment()}
+        results = {cases[0]: numbers}
+    else:
+        path = FLAGS.json
+        results = numbers = {case: in_a_process_of_its_own(case, FLAGS.seconds) for case in cases}
+    print(table(results, earlier))
+    if path:
         try:
-            with open(FLAGS.json, "w") as file:
-                json.dump(numbers, file, indent=2)
+            Path(path).write_text(json.dumps(numbers, indent=2))
         except OSError as error:
-            raise UserError(f"cannot write {FLAGS.json}: {error}; choose another --json") from None
+            raise UserError(f"cannot write {path}: {error}; choose another --json") from None
+    slower = [case for case in results if ratio(results, earlier, case) < _REGRESSION]
+    if slower:
+        raise UserError(f"slower than in {FLAGS.compare}: {', '.join(slower)}; see the table")
 
 
 def measure(workload: Workload, seconds: float) -> dict[str, float]:
@@ -54,14 +77,17 @@ def measure(workload: Workload, seconds: float) -> dict[str, float]:
     for _ in range(_WARM_UP_CALLS):
         timed(workload)
     calls: list[float] = []
+    cpu = time.process_time()
     while len(calls) < _MIN_CALLS or sum(calls) < seconds:
         calls.append(timed(workload))
+    cpu_s = (time.process_time() - cpu) / len(calls) / workload.steps_per_call
     steps_per_s = workload.steps_per_call / statistics.median(calls)
     return {
         "steps_per_s": steps_per_s,
         "examples_per_s": steps_per_s * workload.batch_size,
         "batch_size": workload.batch_size,
         "calls": len(calls),
+        "cpu_s_per_step": cpu_s,
         "first_call_s": first_call,
         "peak_rss_mb": peak_rss_mb(),
     }
@@ -79,6 +105,68 @@ def peak_rss_mb() -> float:
     """Returns the largest amount of memory that this process has held."""
     unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def in_a_process_of_its_own(case: str, seconds: float) -> dict[str, Any]:
+    """Measures one case as this script does alone.
+
+    Raises:
+        UserError: it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "numbers.json"
+        command = [sys.executable, "-m", "scripts.benchmark", f"--case={case}", f"--seconds={seconds}"]
+        done = subprocess.run([*command, f"--json={path}"], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise UserError(f"--case={case} failed: {done.stderr.strip().splitlines()[-1:]}; run it alone")
+        return json.loads(path.read_text())
+
+
+def read_numbers(path: str) -> dict[str, dict[str, Any]]:
+    """Reads what `--json` wrote: case -> numbers.
+
+    Raises:
+        UserError: the file is not there, or no such file.
+    """
+    try:
+        numbers = json.loads(Path(path).read_text())
+        if "case" in numbers:
+            numbers = {numbers["case"]: numbers}
+        return {
+            case: {**of_case, "examples_per_s": float(of_case["examples_per_s"])}
+            for case, of_case in numbers.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"--compare={path}: {error}; give a file that --json wrote") from None
+
+
+def ratio(results: dict[str, Any], earlier: dict[str, Any], case: str) -> float:
+    """Returns a case's rate over its earlier one; infinite where there is none."""
+    if case not in earlier:
+        return float("inf")
+    return results[case]["examples_per_s"] / earlier[case]["examples_per_s"]
+
+
+def table(results: dict[str, Any], earlier: dict[str, Any]) -> str:
+    """Returns a Markdown table of cases, beside the originals and, where given, beside earlier numbers."""
+    head = ["case", "examples/s", "original", "ratio", "peak MB", "original", "first call, s"]
+    rows = [[*head, "over earlier"] if earlier else head]
+    for case, numbers in results.items():
+        original = ORIGINALS[case]
+        row = [
+            case,
+            f"{numbers['examples_per_s']:.4g}",
+            f"{original.examples_per_s:g}",
+            f"{numbers['examples_per_s'] / original.examples_per_s:.2f}",
+            f"{numbers['peak_rss_mb']:.0f}",
+            f"{original.peak_rss_mb:g}",
+            f"{numbers['first_call_s']:.1f}",
+        ]
+        if earlier:
+            row.append(f"{ratio(results, earlier, case):.2f}" if case in earlier else "")
+        rows.append(row)
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def environment() -> dict[str, Any]:

@@ -94,6 +94,29 @@ CASES: dict[str, Callable[[], Workload]] = {
 }
 
 
+class Original(NamedTuple):
+    """What the original programs do on two cores: SCAE in TensorFlow 1.15, EfficientMORL in PyTorch 2.13.
+
+    Attributes:
+        examples_per_s: of the median call.
+        peak_rss_mb: memory that its process has held at most.
+    """
+
+    examples_per_s: float
+    peak_rss_mb: float
+
+
+ORIGINALS = {
+    "scae_mnist_train": Original(243, 3800),
+    "scae_mnist_infer": Original(983, 2400),
+    "scae_constellation_train": Original(2390, 900),
+    "emorl_tetrominoes_train": Original(20.1, 1150),
+    "emorl_tetrominoes_infer": Original(42.5, 890),
+    "emorl_clevr6_train": Original(0.89, 1270),
+    "emorl_clevr6_infer": Original(1.87, 910),
+}
+
+
 def _scae_mnist():
     """Returns the model, and images of noise: what they show does not change how long it takes."""
     scae_flags = _read_scae_flags("mnist.flags")

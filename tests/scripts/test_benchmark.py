@@ -4,8 +4,9 @@ import time
 import pytest
 import tensorflow as tf
 
-from scripts.benchmark import measure
-from scripts.benchmark_cases import Workload
+from protocols import UserError
+from scripts.benchmark import measure, ratio, read_numbers, table
+from scripts.benchmark_cases import CASES, ORIGINALS, Workload
 
 
 def test_rates_are_those_of_the_median_call():
@@ -34,3 +35,23 @@ def test_writes_json(processes, tmp_path):
     assert numbers["batch_size"] == 32
     assert numbers["versions"]["tensorflow"] == tf.__version__
     assert {"steps_per_s", "examples_per_s", "first_call_s", "peak_rss_mb", "threads"} <= set(numbers)
+
+
+def test_table_shows_the_originals_and_earlier_numbers(tmp_path):
+    assert set(ORIGINALS) == set(CASES)
+    now = {"scae_mnist_train": {"examples_per_s": 486.0, "peak_rss_mb": 1000.0, "first_call_s": 9.0}}
+    path = tmp_path / "earlier.json"
+    path.write_text(json.dumps({"case": "scae_mnist_train", "examples_per_s": 972.0}))
+    earlier = read_numbers(str(path))
+    assert ratio(now, earlier, "scae_mnist_train") == 0.5
+    assert table(now, earlier).splitlines()[-1] == (
+        "| scae_mnist_train | 486 | 243 | 2.00 | 1000 | 3800 | 9.0 | 0.50 |"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"case": "scae_mnist_train"}'])
+def test_compares_with_nothing_else(tmp_path, text):
+    path = tmp_path / "earlier.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match="give a file that --json wrote"):
+        read_numbers(str(path))
