@@ -9,12 +9,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import tensorflow as tf
 from absl import app, flags
 
 from protocols import UserError
+from protocols.flag_files import CONFIGS
 
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
 #: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
@@ -85,6 +87,7 @@ def _outcome(main, arguments):
 
 
 def _parse(define, arguments):
+    arguments = [_packaged(argument) for argument in arguments]
     try:
         if define is not None:
             define(arguments)
@@ -98,6 +101,14 @@ def _parse(define, arguments):
         _exit("error: a --flagfile is no text file", 1)
     except (flags.Error, UserError) as error:
         _exit(f"error: {_one_line(error)}", 1)
+
+
+def _packaged(argument):
+    """Lets --flagfile=configs/NAME.flags mean the installed file where the current folder has none."""
+    found = re.fullmatch(r"(--?flagfile)=((?:configs/)?(\w+\.flags))", argument)
+    if found and not Path(found[2]).exists() and (CONFIGS / found[3]).exists():
+        return f"{found[1]}={CONFIGS / found[3]}"
+    return argument
 
 
 def _exit(line, code):

@@ -37,10 +37,10 @@ from emorl.evaluation.dci import dci_of_objects, matched_objects
 from emorl.evaluation.sample_viz import samples
 from emorl.metrics.disentanglement import latent_ranges, read_ranges, write_ranges
 from emorl.plots import stages_picture, traversal_picture
+from emorl.refinement_curriculum import refinement_curriculum
 from protocols import UserError
 from scripts import command_line, emorl_flags, evaluated_run
 from scripts.evaluated_run import EvaluatedRun
-from scripts.refinement_curriculum import refinement_curriculum
 
 FLAGS = flags.FLAGS
 

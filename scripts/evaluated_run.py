@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
+from protocols.flag_files import FLAGS_FILE
 from protocols.snapshots import find_snapshot, restore_model
-from training.run_folder import FLAGS_FILE, read_flags
+from training.run_folder import read_flags
 
 FLAGS = flags.FLAGS
 

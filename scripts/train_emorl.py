@@ -14,9 +14,9 @@ import tensorflow as tf
 from absl import flags
 
 from emorl.plots import emorl_plots
+from emorl.refinement_curriculum import refinement_curriculum
 from protocols import DataSource, UserError
 from scripts import command_line, emorl_flags, training_flags
-from scripts.refinement_curriculum import refinement_curriculum
 from training.gradient_clipping import Clipping
 from training.loop import train
 from training.optimizers import Adam

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from protocols.images import checked_points
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
 from stacked_capsules.constellation_capsule import ConstellationCapsule, PointVotes
 from stacked_capsules.constellation_decoder import ConstellationDecoder
@@ -37,6 +38,22 @@ class ConstellationOutputs(NamedTuple):
     caps_presence_prob: tf.Tensor
     caps_presence_soft: tf.Tensor
     mass_explained_by_capsule: tf.Tensor
+
+
+class ConstellationEncoding(NamedTuple):
+    """The objects of constellations: O capsules with V votes each.
+
+    Attributes:
+        presence: [B, O], in [0, 1], of each capsule's most present vote.
+        posterior_presence: [B, O], in [0, N], how many points each capsule explains.
+        vote_pose: [B, O, V, 3, 3], where each point of an object should be, and how it is turned.
+        vote_presence: [B, O, V], in [0, 1], whether it should be there.
+    """
+
+    presence: tf.Tensor
+    posterior_presence: tf.Tensor
+    vote_pose: tf.Tensor
+    vote_presence: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
@@ -132,6 +149,51 @@ class ConstellationAutoencoder(TrainableModel):
             caps_presence_soft=soft,
             mass_explained_by_capsule=tf.reduce_sum(self._per_capsule(mass), 2),
         )
+
+    def encode(self, points: Any, presence: Any = None) -> ConstellationEncoding:
+        """Infers the objects that points belong to, without noise.
+
+        Args:
+            points: array or tensor [B, N, 2].
+            presence: [B, N], 0 or 1; None: all are present.
+
+        Raises:
+            UserError: they are something else.
+        """
+        outputs = self(checked_points(points, presence))
+        shape = [-1, self.decoder.n_caps, self.decoder.n_votes]
+        return ConstellationEncoding(
+            presence=outputs.caps_presence_soft,
+            posterior_presence=outputs.mass_explained_by_capsule,
+            vote_pose=tf.reshape(outputs.objects.transform, [*shape, 3, 3]),
+            vote_presence=self._per_capsule(outputs.objects.vote_presence_prob),
+        )
+
+    def segment(self, points: Any, presence: Any = None) -> tf.Tensor:
+        """Says which capsule explains each point best: int32 [B, N], from 0; -1: the point is absent.
+
+        Args:
+            points: array or tensor [B, N, 2].
+            presence: [B, N], 0 or 1; None: all are present.
+
+        Raises:
+            UserError: they are something else.
+        """
+        points, presence = checked_points(points, presence)
+        winner = self((points, presence)).votes.is_from_capsule  # [B, N]
+        return tf.where(presence > 0, winner, -1)
+
+    def reconstruct(self, points: Any, presence: Any = None) -> tf.Tensor:
+        """Puts each point where the vote is that explains it best: [B, N, 2].
+
+        Args:
+            points: array or tensor [B, N, 2].
+            presence: [B, N], 0 or 1; None: all are present.
+
+        Raises:
+            UserError: they are something else.
+        """
+        return self(checked_points(points, presence)).votes.winner
 
     def inputs_of(self, batch: Batch | Any) -> Any:
         """Picks points and presences out of a batch."""

@@ -12,6 +12,7 @@ from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError,
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
 from stacked_capsules.classification_probe import ClassificationProbe, probe_scores
 from stacked_capsules.image_capsule import ImageCapsule
+from stacked_capsules.image_inference import ImageInference
 from stacked_capsules.image_outputs import ImageAutoencoderOutputs, Prediction, Reconstruction
 from stacked_capsules.part_capsules import PartCapsuleEncoder
 from stacked_capsules.serialization import arguments_of, rebuilt_arguments
@@ -22,7 +23,7 @@ from stacked_capsules.template_decoder import TemplateDecoder
 
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
-class ImageAutoencoder(TrainableModel):
+class ImageAutoencoder(ImageInference, TrainableModel):
     """Infers parts from an image and objects from parts; parts make the image, objects the parts.
 
     Args:
@@ -146,13 +147,12 @@ class ImageAutoencoder(TrainableModel):
         inferred, templates = self._infer(images, training, Seed.of(seed))
         parts, votes = inferred["parts"], inferred["votes"]
         target = self._target(images)
-        pose = {"enc": parts.pose, "soft": votes.soft_winner, "hard": votes.winner}[self.vote_type]
-        presence = {"enc": parts.presence, "soft": votes.soft_winner_pres, "hard": votes.winner_pres}
+        pose, presence = self._to_draw(inferred)
         return ImageAutoencoderOutputs(
             **inferred,
             prior_class_logits=self.prior_probe(inferred["caps_presence_prob"]),
             posterior_class_logits=self.posterior_probe(inferred["mass_explained_by_capsule"]),
-            reconstruction=self._reconstruct(pose, presence[self.pres_type], templates, target, training),
+            reconstruction=self._reconstruct(pose, presence, templates, target, training),
             top_down=self._reconstruct(votes.winner, parts.presence, templates, target),
         )
 
@@ -301,6 +301,13 @@ class ImageAutoencoder(TrainableModel):
             "mass_explained_by_capsule": tf.reduce_sum(explained.votes.posterior_mixing_probs, 1),
         }
         return inferred, templates
+
+    def _to_draw(self, inferred):
+        """Returns the poses [B, P, 6] and presences [B, P] that make the reconstruction."""
+        parts, votes = inferred["parts"], inferred["votes"]
+        pose = {"enc": parts.pose, "soft": votes.soft_winner, "hard": votes.winner}
+        presence = {"enc": parts.presence, "soft": votes.soft_winner_pres, "hard": votes.winner_pres}
+        return pose[self.vote_type], presence[self.pres_type]
 
     def _reconstruct(self, pose, presence, templates, target, early_gradient=False):
         decoded = self.part_decoder(pose, presence, templates)

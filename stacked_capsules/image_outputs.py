@@ -61,6 +61,34 @@ class ImageAutoencoderOutputs(NamedTuple):
     top_down: Reconstruction
 
 
+class ImageEncoding(NamedTuple):
+    """What is in images: P parts, O objects.
+
+    Attributes:
+        part_pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to image.
+        part_presence: [B, P], in (0, 1).
+        prior_presence: [B, O], in [0, 1], of the objects, as they predict it themselves.
+        posterior_presence: [B, O], in [0, P], how many parts each object explains.
+    """
+
+    part_pose: tf.Tensor
+    part_presence: tf.Tensor
+    prior_presence: tf.Tensor
+    posterior_presence: tf.Tensor
+
+
+class ImageSegmentation(NamedTuple):
+    """What shows at each pixel.
+
+    Attributes:
+        part: int32 [B, H, W], the part, from 0; -1: the background.
+        object: int32 [B, H, W], the object that explains that part best, from 0; -1: the background.
+    """
+
+    part: tf.Tensor
+    object: tf.Tensor
+
+
 class Prediction(NamedTuple):
     """What Keras' `predict` gives: all of the outputs that do not grow with the number of pixels times parts.
 

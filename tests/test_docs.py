@@ -7,6 +7,9 @@ import pytest
 
 import emorl.data
 import stacked_capsules.data
+from protocols.flag_files import options_of, read_config
+from stacked_capsules.experiments import SCAEConfig, make_scae
+from tests.written_runs import write_run
 
 REPO = Path(__file__).parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -37,6 +40,9 @@ def test_links_and_files_are_there(page):
 @every_page
 def test_snippets_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if "checkpoints/digits" in page.read_text():  # what ./run.sh makes
+        config = options_of(SCAEConfig, read_config("digits", {"scae": SCAEConfig}))
+        write_run(tmp_path / "checkpoints/digits", "scae", config, make_scae(config))
     for snippet in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         exec(compile(snippet, page.name, "exec"), {})
 

@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from protocols import UserError
+from protocols.flag_files import FLAGS_FILE, read_flag_file
 from training.run_lock import LOCK_FILE
 from training.snapshots import list_snapshots, remove_unfinished
 from training.writing import writing
 
-FLAGS_FILE = "flags.txt"
 METRICS_FILE = "metrics.jsonl"
 
 #: Everything that a run, its evaluation and its plots write.
@@ -99,14 +99,7 @@ def read_flags(folder: Path) -> dict[str, str]:
         UserError: the file is not what `write_flags` writes.
     """
     path = folder / FLAGS_FILE
-    if not path.exists():
-        return {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        pairs = [line.removeprefix("--").split("=", 1) for line in lines if line.startswith("--")]
-        return {name: value for name, value in pairs}
-    except (OSError, ValueError):
-        raise UserError(f"{path} is damaged: it should hold one --flag=value per line") from None
+    return read_flag_file(path) if path.exists() else {}
 
 
 def _check_values(flags):

@@ -1,7 +1,7 @@
 import pytest
 
+from emorl.refinement_curriculum import refinement_curriculum
 from protocols import UserError
-from scripts.refinement_curriculum import refinement_curriculum
 
 
 def test_each_stage_lasts_until_the_next():
