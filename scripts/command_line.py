@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import app, flags
 
 from protocols import UserError
+from training.cluster import lost_worker
 from protocols.flag_files import CONFIGS
 
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
@@ -81,7 +82,7 @@ def _outcome(main, arguments):
     except KeyboardInterrupt as error:
         return _one_line(error) or _INTERRUPTED, 130
     except Exception as error:
-        mistake = data_mistake(error) if isinstance(error, tf.errors.OpError) else None
+        mistake = lost_worker(error) or data_mistake(error) if isinstance(error, tf.errors.OpError) else None
         return (traceback.format_exc() if mistake is None else f"error: {_one_line(mistake)}"), 1
     return "", 0
 

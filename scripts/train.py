@@ -2,6 +2,7 @@
 
 One process:        python -m scripts.train --flagfile=configs/mnist.flags --data_dir=DIR
 Several replicas:   ... --strategy=mirrored --replicas=2   (GPUs, or logical CPU devices where there are none)
+Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
 The same command again goes on from the last snapshot; --overwrite starts anew.
 """
 
@@ -12,8 +13,7 @@ from stacked_capsules.data import load
 from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
 from training.loop import train
 from training.optimizers import RMSProp
-from training.run_folder import METRICS_FILE, prepare_run_folder
-from training.run_lock import run_lock
+from training.run_folder import METRICS_FILE
 from training.schedules import Constant, ExponentialDecay
 
 FLAGS = flags.FLAGS
@@ -39,9 +39,7 @@ def main(_) -> None:
     with replicas.scope():
         model = scae_flags.make_model()
 
-    run_flags = training_flags.as_text()
-    with run_lock(folder):
-        prepare_run_folder(folder, run_flags, scae_flags.architecture_flags(), overwrite=config.overwrite)
+    with training_flags.prepared_folder(folder, replicas, scae_flags.architecture_flags()):
         train(
             model,
             data,
@@ -52,7 +50,7 @@ def main(_) -> None:
             schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
-            flags=run_flags,
+            flags=training_flags.as_text(),
         )
 
 

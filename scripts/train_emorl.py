@@ -3,6 +3,7 @@
 Generated scenes:   python -m scripts.train_emorl --flagfile=configs/tetrominoes.flags
 Stored scenes:      ... --data_path=tetrominoes.h5
 Several replicas:   ... --strategy=mirrored --replicas=2
+Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
 The same command again goes on from the last snapshot; --overwrite starts anew.
 """
 
@@ -20,8 +21,7 @@ from scripts import command_line, emorl_flags, training_flags
 from training.gradient_clipping import Clipping
 from training.loop import train
 from training.optimizers import Adam
-from training.run_folder import folder_of_run, prepare_run_folder
-from training.run_lock import run_lock
+from training.run_folder import folder_of_run
 from training.schedules import Constant, WarmUpAndDecay
 
 FLAGS = flags.FLAGS
@@ -90,9 +90,7 @@ def main(_) -> None:
     with replicas.scope():
         model = emorl_flags.make_model(FLAGS.seed)
 
-    run_flags = training_flags.as_text()
-    with run_lock(folder):
-        prepare_run_folder(folder, run_flags, emorl_flags.architecture_flags(), overwrite=config.overwrite)
+    with training_flags.prepared_folder(folder, replicas, emorl_flags.architecture_flags()):
         train(
             model,
             data,
@@ -111,7 +109,7 @@ def main(_) -> None:
             if FLAGS.model == "EfficientMORL"
             else (lambda step: {}),
             plots=lambda model, batch, step: emorl_plots(model, batch),
-            flags=run_flags,
+            flags=training_flags.as_text(),
             begin_with=FLAGS.checkpoint,
             bar=FLAGS.tqdm,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,17 @@ from absl import flags
 
 from protocols import UserError
 from training.replicas import STRATEGIES, Replicas, make_replicas
-from training.run_folder import folder_of_run
+from training.run_folder import folder_of_run, prepare_run_folder
+from training.run_lock import run_lock
 from training.train_config import TrainConfig
 
 FLAGS = flags.FLAGS
+
+#: May differ between the workers of one training: the chief has the run's folder, and each host its data.
+_OF_THE_HOST = {
+    *("logdir", "out_dir", "checkpoint", "join_secs"),
+    *("data_dir", "valid_file", "data_path", "h5_path"),
+}
 
 
 def define() -> None:
@@ -29,6 +38,7 @@ def define() -> None:
     # Where and how it runs
     flags.DEFINE_enum("strategy", "auto", STRATEGIES, "How replicas are made; auto takes all GPUs.")
     flags.DEFINE_integer("replicas", 0, "Number of replicas, logical CPU devices without GPUs; 0: automatic.")
+    flags.DEFINE_float("join_secs", 600.0, "Several workers: how long to wait for all to be there.")
     flags.DEFINE_boolean("deterministic", False, "Asks TensorFlow for bit-wise repeatable operations.")
     flags.DEFINE_boolean("check_numerics", False, "Stops at the first NaN or infinity, naming the operation.")
     flags.DEFINE_integer("steps_per_call", 1, "Most steps between returns to Python; changes no number.")
@@ -59,7 +69,8 @@ def replicas(batch_size: int) -> Replicas:
         UserError: there are no such devices, the batch cannot be split over them, or XLA is to compile a step
             that has several.
     """
-    replicas = make_replicas(FLAGS.strategy, FLAGS.replicas)
+    facts = {f"--{name}": value for name, value in as_text().items() if name not in _OF_THE_HOST}
+    replicas = make_replicas(FLAGS.strategy, FLAGS.replicas, facts=facts, join_secs=FLAGS.join_secs)
     replicas.check_batch_size(batch_size)
     if FLAGS.jit_compile and replicas.n > 1:
         raise UserError(
@@ -71,6 +82,21 @@ def replicas(batch_size: int) -> Replicas:
 def run_folder() -> Path:
     """Returns the folder of the run."""
     return folder_of_run(FLAGS.logdir, FLAGS.name)
+
+
+@contextmanager
+def prepared_folder(folder: Path, replicas: Replicas, architecture: Collection[str]) -> Iterator[None]:
+    """Holds the run's folder, made ready; of several workers the chief does, and the others touch nothing.
+
+    Raises:
+        UserError: as `run_lock` and `prepare_run_folder` do.
+    """
+    if not replicas.is_chief:
+        yield
+        return
+    with run_lock(folder):
+        prepare_run_folder(folder, as_text(), architecture, overwrite=FLAGS.overwrite)
+        yield
 
 
 def as_text() -> dict[str, str]:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from protocols import Batch, DataSource, TrainableModel, UserError
+from training.agreement import Agreement
 from training.execution import Execution, StepMetrics, Validation
 from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
 from training.interruption import Interruption
 from training.numerics import checked_numerics
 from training.optimizers import Optimizer
 from training.replicas import Replicas, single_replica
-from training.reports import MovingAverages, RunLog, progress_bar
+from training.reports import MovingAverages, RunLog, SilentLog, progress_bar
 from training.run_folder import write_flags
 from training.schedules import Schedule
 from training.snapshots import restore_state, write_snapshot
@@ -51,6 +52,8 @@ def train(
 ) -> dict[str, float]:
     """Trains a model, from the folder's last snapshot where it has one, up to `config.max_train_steps`.
 
+    Of several workers all call it; the chief alone reads and writes the folder, and tells how it goes.
+
     Args:
         model: built, in the scope of `replicas`.
         data: batches as functions of the step.
@@ -72,7 +75,8 @@ def train(
 
     Raises:
         UserError: the snapshot belongs to another architecture, the batch cannot be split, a metric is NaN.
-        KeyboardInterrupt: SIGINT or SIGTERM came; its text says how to go on. A snapshot was written.
+        KeyboardInterrupt: SIGINT or SIGTERM came, to any worker; its text says how to go on. A snapshot was
+            written.
     """
     replicas = replicas or single_replica()
     clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
@@ -91,18 +95,22 @@ class _Run:
 
     def __init__(self, step, data, config, folder, replicas, options_at, plots, flags, begin_with, bar, log):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
-        self.replicas, self.options_at, self.plots, self.log = replicas, options_at, plots, log
+        self.replicas, self.options_at, self.plots = replicas, options_at, plots
+        self.chief = replicas.is_chief
+        self.log = log if self.chief else lambda line: None
         self.state = TrainState(step.model, step.optimizer, replicas)
-        report_state = restore_state(folder, self.state.named, log, begin_with)
-        if flags is not None:
+        report_state = restore_state(folder, self.state.named, log, begin_with) if self.chief else {}
+        if flags is not None and self.chief:
             write_flags(folder, flags)
+        replicas.share(self.state.named.values())
+        self.agreement = Agreement(replicas)
         self.averages = MovingAverages(config.ema, report_state)
         self.step = self.saved_step = int(self.state.step.numpy())  # number of steps taken
         jit_compile = config.jit_compile and not config.check_numerics
         self.execution = Execution(step, self.state, replicas, config.seed, jit_compile)
         self.validation = Validation(step.model, self.state, replicas, config.seed)
-        self.run_log = RunLog(folder, self.step)
-        self.bar = progress_bar(self.step, config.max_train_steps, folder.name, bar)
+        self.run_log = RunLog(folder, self.step) if self.chief else SilentLog()
+        self.bar = progress_bar(self.step, config.max_train_steps, folder.name, bar and self.chief)
         self.unchecked: list[tuple[int, StepMetrics]] = []  # steps taken, and that call's metrics
         self.metrics: dict[str, float] = {}  # of the last step that was looked at
         self.last_report: dict[str, float] = {}
@@ -131,9 +139,12 @@ class _Run:
             self.unchecked.append((self.step, metrics))
             self.bar.update(n)
             self._do_what_is_due(valid, options)
-            if interruption.received and self.step < self.config.max_train_steps:
-                self._stop_for(interruption.received)
-        self._snapshot()
+            snapshot, stop = self.agreement(self._wants_snapshot(), bool(interruption.received))
+            if snapshot:
+                self._snapshot()
+            if stop and self.step < self.config.max_train_steps:
+                self._stop_for(interruption.received or "a signal to another worker")
+        self._snapshot_for_all()
         return self.last_report
 
     def close(self):
@@ -153,9 +164,12 @@ class _Run:
             self.run_log.summary(self.step, {**self._smoothed(), **statistics})
         if config.plot and self.plots and self._due(config.plot_steps):
             self._plot()
-        by_time = 0 < config.snapshot_secs <= time.monotonic() - self.snapshot_time
-        if by_time or self._due(config.snapshot_steps):
+        if self._due(config.snapshot_steps):
             self._snapshot()
+
+    def _wants_snapshot(self):
+        """Whether it is time for a snapshot, by the chief's clock."""
+        return self.chief and 0 < self.config.snapshot_secs <= time.monotonic() - self.snapshot_time
 
     def _due(self, every):
         return every > 0 and self.step % every == 0
@@ -189,7 +203,7 @@ class _Run:
         self.step = fault
         self.unchecked.clear()
         try:
-            self._snapshot()
+            self._snapshot_for_all()
         except UserError as error:  # the last good step had overflowed already, or the disk is full
             self.log(f"warning: {error}")
         raise UserError(
@@ -233,6 +247,8 @@ class _Run:
 
     def _plot(self):
         self._look()
+        if not self.chief:
+            return
         if self.plot_batch is None:
             self.plot_batch = next(iter(self.data.valid(0)))
         self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step))
@@ -240,18 +256,24 @@ class _Run:
     def _snapshot(self):
         """Writes a snapshot, unless there is one of this step already; returns its name."""
         self._look()
-        if self.saved_step != self.step:
+        if self.saved_step != self.step and self.chief:
             arrays = {name: variable.numpy() for name, variable in self.state.named.items()}
             write_snapshot(
                 self.folder, self.step, {**arrays, **self.averages.state()}, self.config.snapshots_to_keep
             )
-            self.saved_step = self.step
+        self.saved_step = self.step
         self.snapshot_time = time.monotonic()
         return os.path.join(self.folder, f"model.ckpt-{self.step}")
 
+    def _snapshot_for_all(self):
+        """The same; no worker returns, and ends, before it is written."""
+        name = self._snapshot()
+        self.agreement.wait_for_all()
+        return name
+
     def _stop_for(self, signal_name):
         raise KeyboardInterrupt(
-            f"{signal_name}: stopped after step {self.step}, which {self._snapshot()} holds; "
+            f"{signal_name}: stopped after step {self.step}, which {self._snapshot_for_all()} holds; "
             "start the same command again to go on from there"
         )
 

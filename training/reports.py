@@ -123,6 +123,21 @@ class RunLog:
         return seconds
 
 
+class SilentLog:
+    """Takes the place of `RunLog` in workers that are not the chief."""
+
+    seconds = 0.0
+
+    def report(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def summary(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
 def _write_picture(path, picture):
     """Writes all of a PNG or nothing."""
     unfinished = path.with_name(f".{path.name}")
