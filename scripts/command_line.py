@@ -16,8 +16,8 @@ import tensorflow as tf
 from absl import app, flags
 
 from protocols import UserError
-from training.cluster import lost_worker
 from protocols.flag_files import CONFIGS
+from training.cluster import lost_worker
 
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
 #: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
