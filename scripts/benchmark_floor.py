@@ -1,0 +1,154 @@
+"""How far cases are from what the machine could do at best.
+
+    python -m scripts.benchmark --case=all --json=all.json
+    python -m scripts.benchmark_floor --numbers=all.json
+
+The floor of a case is the time that its products take at the machine's measured rate, plus the time to read
+and write once what has to be read and written: the weights, their optimiser state, and the input.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+from absl import flags
+
+from scripts import command_line
+from scripts.benchmark import read_numbers
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("numbers", None, "What scripts.benchmark wrote with --json.")
+flags.mark_flag_as_required("numbers")
+
+
+class Work(NamedTuple):
+    """What a step, or an inference, cannot do without.
+
+    Attributes:
+        products: floating-point operations of convolutions and matrix products.
+        pointwise: operations on single numbers where these are many: sampling templates, mixing.
+        moved: bytes of weights, optimiser state and input, each read, and what changes written.
+    """
+
+    products: float
+    pointwise: float
+    moved: float
+
+
+def main(_) -> None:
+    """Prints a Markdown table: work, floor, measured time and their quotient."""
+    measured = read_numbers(FLAGS.numbers)
+    product_rate, copy_rate = measured_product_rate(), measured_copy_rate()
+    print(f"products {product_rate / 1e9:.0f} GFLOP/s, copies {copy_rate / 1e9:.1f} GB/s\n")
+    print("| case | GFLOP in products | in points | MB moved | floor, ms | measured, ms | measured / floor |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for case, work in WORK.items():
+        if case not in measured:
+            continue
+        work = work()
+        floor = (work.products + work.pointwise) / product_rate + work.moved / copy_rate
+        seconds = measured[case]["batch_size"] / measured[case]["examples_per_s"]
+        print(
+            f"| {case} | {work.products / 1e9:.2f} | {work.pointwise / 1e9:.2f} | {work.moved / 1e6:.0f} "
+            f"| {floor * 1e3:.1f} | {seconds * 1e3:.1f} | {seconds / floor:.1f} |"
+        )
+
+
+def convolution(n: int, size: int, kernel: int, inputs: int, outputs: int) -> float:
+    """Operations of a convolution that gives n images [size, size, outputs]."""
+    return 2.0 * n * size**2 * kernel**2 * inputs * outputs
+
+
+def dense(n: int, inputs: int, outputs: int) -> float:
+    """Operations of a product [n, inputs] x [inputs, outputs]."""
+    return 2.0 * n * inputs * outputs
+
+
+def scae_mnist(training: bool) -> Work:
+    """Batch 128, canvas 40, 40 parts with 11 x 11 templates, 32 objects of 40 votes."""
+    b, parts, objects, d = 128, 40, 32, 6 + 1 + 16
+    encoder = convolution(b, 19, 3, 1, 128)  # its input needs no gradient
+    encoder_rest = sum(convolution(b, size, 3, 128, 128) for size in (9, 7, 5))
+    encoder_rest += 2 * dense(b * 25, 128, parts) + dense(b * parts, 128, d)  # attention and its pooling
+    # three blocks of width 16, with 11 * 11 + 23 features into them, and the read-out of width 256
+    blocks = dense(b * parts, d + 121, 16)
+    blocks += 3 * (
+        4 * dense(b * parts, 16, 16) + 2 * dense(b * parts, 16, 32) + 2 * dense(b * parts, 16, parts)
+    )
+    read_out = dense(b * parts, 16, 256) + 2 * dense(b * parts, 256, 256) + dense(b * objects, 256, 256)
+    read_out += 2 * dense(b * objects, 256, parts)
+    capsules = dense(b * objects, 256, 128) + dense(b * objects, 128, 32)
+    capsules += dense(b * objects, 33, 128) + dense(b * objects, 128, parts * 8 + 7)
+    products = encoder + encoder_rest + blocks + read_out + capsules
+    weights = 4.0 * (3 * 128 * 128 * 9 + objects * (256 * 128 + 128 * 32 + 33 * 128 + 128 * (parts * 8 + 7)))
+    if not training:
+        return Work(products, 0.0, weights)
+    # per point: its place in the template (12), two bilinear samples (22), logit and density (12); the
+    # gradient takes those of place and samples (40) and adds two numbers to four pixels (16)
+    points = b * parts * 40.0**2
+    # weights and two accumulators are read, and written, the gradients too
+    return Work(3 * products - encoder, points * (46 + 56), 8 * weights)
+
+
+def emorl(training: bool, b: int, size: int, slots: int, refinements: int, decoder: str) -> Work:
+    """EfficientMORL's encoder and decoder; all else is small."""
+    encoder_first = convolution(b, size, 5, 3, 64)
+    encoder = 3 * convolution(b, size, 5, 64, 64) + 2 * dense(b * size**2, 64, 64)
+    keys = 2 * dense(b * size**2, 64, 32 if decoder == "small" else 64)
+    n = b * slots
+    if decoder == "small":  # the first convolution of broadcast slots is a map of slots
+        first, rest = 0.0, convolution(n, size + 2, 5, 32, 32) + convolution(n, size, 5, 32, 32)
+        rest += convolution(n, size, 3, 32, 4)
+        n_weights = 3 * 25 * 32 * 32 + 4 * 25 * 64 * 64
+    else:
+        first, rest = 0.0, sum(convolution(n, size + k, 3, 64, 64) for k in (6, 4, 2))
+        rest += convolution(n, size, 3, 64, 4)
+        n_weights = 4 * 9 * 64 * 64 + 4 * 25 * 64 * 64
+    decoding = first + rest
+    if training:  # every stage's gradient in slots and weights serves the refinement and the loss
+        products = 3 * (refinements + 1) * decoding + 3 * (encoder + keys) + 2 * encoder_first
+    else:
+        products = (2 * refinements + 1) * decoding + encoder + keys + encoder_first
+    moved = 4.0 * n_weights * (8 if training else 1) + 4.0 * b * size**2 * 3
+    return Work(products, 0.0, moved)
+
+
+WORK: dict[str, Callable[[], Work]] = {
+    "scae_mnist_train": lambda: scae_mnist(True),
+    "scae_mnist_infer": lambda: scae_mnist(False),
+    "emorl_tetrominoes_train": lambda: emorl(True, 32, 35, 4, 3, "small"),
+    "emorl_tetrominoes_infer": lambda: emorl(False, 32, 35, 4, 3, "small"),
+    "emorl_clevr6_train": lambda: emorl(True, 2, 96, 7, 1, "iodine"),
+    "emorl_clevr6_infer": lambda: emorl(False, 2, 96, 7, 1, "iodine"),
+}
+
+
+def measured_product_rate() -> float:
+    """Returns operations per second of a product of two matrices of 2048 x 2048."""
+    a = tf.random.stateless_normal([2048, 2048], [0, 0])
+    return 2 * 2048.0**3 / _median_seconds(tf.function(lambda: tf.matmul(a, a)))
+
+
+def measured_copy_rate() -> float:
+    """Returns bytes per second, read and written, of a copy of 256 MB."""
+    a = tf.zeros([64 * 2**20])
+    return 2 * 4 * 64 * 2.0**20 / _median_seconds(tf.function(lambda: a + 1.0))
+
+
+def _median_seconds(function):
+    def timed():
+        start = time.perf_counter()
+        function().numpy()
+        return time.perf_counter() - start
+
+    timed()
+    return statistics.median(timed() for _ in range(9))
+
+
+if __name__ == "__main__":
+    command_line.run(main)
