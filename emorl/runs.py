@@ -15,11 +15,12 @@ from protocols.snapshots import find_snapshot, restore_model
 
 Model = EfficientMORL | SlotAttention
 
-_KINDS = {
+#: What `--model` says -> options and maker.
+KINDS = {
     "EfficientMORL": (EMORLConfig, make_efficient_morl),
     "SlotAttention": (SlotAttentionConfig, make_slot_attention),
 }
-_CONFIGS = {name: config_class for name, (config_class, _) in _KINDS.items()}
+_CONFIGS = {name: config_class for name, (config_class, _) in KINDS.items()}
 
 
 def build(name: str, seed: int = 0, **options: Any) -> Model:
@@ -34,7 +35,7 @@ def build(name: str, seed: int = 0, **options: Any) -> Model:
         UserError: there is no such configuration or option, or it is of the package `stacked_capsules`.
     """
     flags = read_config(name, _CONFIGS)
-    config_class, make = _KINDS[flags["model"]]
+    config_class, make = KINDS[flags["model"]]
     return make(replaced(options_of(config_class, flags), options), seed=seed)
 
 
@@ -49,7 +50,7 @@ def load_run(path: str | Path) -> Model:
     """
     snapshot = find_snapshot(path)
     flags = read_run_flags(Path(snapshot).parent, _CONFIGS)
-    config_class, make = _KINDS[flags["model"]]
+    config_class, make = KINDS[flags["model"]]
     model = make(options_of(config_class, flags))
     step = restore_model(snapshot, model)
     if isinstance(model, EfficientMORL) and "refinement_curriculum" in flags:

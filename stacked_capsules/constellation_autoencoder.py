@@ -44,13 +44,13 @@ class ConstellationEncoding(NamedTuple):
     """The objects of constellations: O capsules with V votes each.
 
     Attributes:
-        presence: [B, O], in [0, 1], of each capsule's most present vote.
+        prior_presence: [B, O], in [0, 1], of each capsule's most present vote.
         posterior_presence: [B, O], in [0, N], how many points each capsule explains.
         vote_pose: [B, O, V, 3, 3], where each point of an object should be, and how it is turned.
         vote_presence: [B, O, V], in [0, 1], whether it should be there.
     """
 
-    presence: tf.Tensor
+    prior_presence: tf.Tensor
     posterior_presence: tf.Tensor
     vote_pose: tf.Tensor
     vote_presence: tf.Tensor
@@ -163,7 +163,7 @@ class ConstellationAutoencoder(TrainableModel):
         outputs = self(checked_points(points, presence))
         shape = [-1, self.decoder.n_caps, self.decoder.n_votes]
         return ConstellationEncoding(
-            presence=outputs.caps_presence_soft,
+            prior_presence=outputs.caps_presence_soft,
             posterior_presence=outputs.mass_explained_by_capsule,
             vote_pose=tf.reshape(outputs.objects.transform, [*shape, 3, 3]),
             vote_presence=self._per_capsule(outputs.objects.vote_presence_prob),

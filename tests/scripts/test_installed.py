@@ -4,6 +4,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ LEFT_OUT = (".git", ".venv", "checkpoints", "build", "*.egg-info", "__pycache__"
 #: Runs where nothing but the wheel's contents can be imported beside the libraries.
 PROGRAM = """
 import sys
+import tomllib
 from importlib.metadata import entry_points
 import emorl, stacked_capsules
 assert emorl.__file__.startswith(sys.argv[1])
@@ -49,6 +51,12 @@ def test_commands_run_their_modules(monkeypatch, command, module):
     assert calls == [((module,), {"run_name": "__main__", "alter_sys": True})]
     name = command.replace("_", "-")
     assert f'{name} = "scripts.console:{command}"' in (REPO / "pyproject.toml").read_text()
+
+
+def test_extras_are_those_of_the_tests():
+    extras = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    lines = (REPO / "requirements-tests.txt").read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} >= {*extras["torch"], *extras["onnx"]}
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_constellations():
     outputs = model((points.astype(np.float32), presence.astype(np.float32)))
     encoding = model.encode(points, presence)
     assert [tuple(field.shape) for field in encoding] == [(2, 3), (2, 3), (2, 3, 4, 3, 3), (2, 3, 4)]
-    np.testing.assert_allclose(encoding.vote_presence.numpy().max(2), encoding.presence, rtol=1e-6)
+    np.testing.assert_allclose(encoding.vote_presence.numpy().max(2), encoding.prior_presence, rtol=1e-6)
     segments = model.segment(points, presence)
     assert (segments.numpy()[:, 3:5] == -1).all()
     np.testing.assert_array_equal(segments, np.where(presence, outputs.votes.is_from_capsule, -1))
