@@ -27,6 +27,11 @@ class Decoding(NamedTuple):
     means: tf.Tensor
     mask_log_probs: tf.Tensor
 
+    @property
+    def reconstruction(self) -> tf.Tensor:
+        """The slots' colours, mixed by their masks: [B, H, W, 3] in (0, 1)."""
+        return tf.reduce_sum(self.means * tf.exp(self.mask_log_probs), axis=1)
+
 
 class ImageDecoder(keras.layers.Layer):
     """Spatial broadcast decoder; what convolutions there are and on which grid is the subclasses'.

@@ -61,7 +61,7 @@ class SceneInference:
             UserError: they are something else.
         """
         decoding = self._explain(images).decoding
-        return tf.reduce_sum(decoding.means * tf.exp(decoding.mask_log_probs), 1)
+        return decoding.reconstruction
 
     def _explain(self, images):
         size = self.config.size

@@ -119,10 +119,7 @@ class SlotAttention(SceneInference, TrainableModel):
             slots = slots + self.mlp[1](self.mlp[0](self.norm_mlp(slots)))
             attentions.append(self._image(attention))
         decoding = self.decoder(slots)
-        reconstruction = tf.reduce_sum(
-            decoding.means * tf.exp(decoding.mask_log_probs), axis=1
-        )  # [B, H, W, 3]
-        squared_error = tf.reduce_sum(tf.square(images - reconstruction), axis=[1, 2, 3])  # [B]
+        squared_error = tf.reduce_sum(tf.square(images - decoding.reconstruction), axis=[1, 2, 3])  # [B]
         return SlotAttentionOutputs(slots, decoding, tuple(attentions), squared_error)
 
     def decode(self, slots: tf.Tensor) -> Decoding:

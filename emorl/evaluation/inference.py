@@ -32,12 +32,11 @@ def infer(model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int
     """Runs a model on images [B, H, W, 3] in [0, 1], as at inference; noise is the seed's alone."""
     outputs = model(tf.cast(images, model.compute_dtype), training=False, seed=seed)
     masks = tf.exp(outputs.decoding.mask_log_probs)  # [B, K, H, W, 1]
-    reconstruction = tf.reduce_sum(masks * outputs.decoding.means, axis=1)  # [B, H, W, 3]
     if isinstance(model, SlotAttention):
         means, kl = outputs.slots, None
     else:
         means, kl = outputs.stages[-1].posterior.mean, outputs.stages[-1].kl
-    inferred = Inferred(outputs.slots, means, reconstruction, masks, kl)
+    inferred = Inferred(outputs.slots, means, outputs.decoding.reconstruction, masks, kl)
     return tf.nest.map_structure(
         lambda value: None if value is None else tf.cast(value, tf.float32), inferred
     )

@@ -34,6 +34,8 @@ def test_outputs(kind):
     assert means.shape == (2, 3, SIZE, SIZE, 3)
     assert mask_log_probs.shape == (2, 3, SIZE, SIZE, 1)
     np.testing.assert_allclose(tf.reduce_sum(tf.exp(mask_log_probs), axis=1), 1.0, rtol=1e-5)
+    mixed = np.sum(np.exp(mask_log_probs) * means.numpy(), axis=1)
+    np.testing.assert_allclose(outputs.decoding.reconstruction, mixed, rtol=1e-5)
     np.testing.assert_array_equal(model.decode(outputs.slots).means, means)
     attentions = (
         outputs.attentions if kind == "slot_attention" else [layer.attention for layer in outputs.layers]
