@@ -29,17 +29,22 @@ _WHERE = re.compile(r"\s*(Graph execution error:|Detected at node .*|File \".*|\
 _UNREADABLE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
 
 
-def run(main: Callable[[list[str]], None], define: Callable[[list[str]], None] | None = None) -> NoReturn:
+def run(
+    main: Callable[[list[str]], None],
+    define: Callable[[list[str]], None] | None = None,
+    takes_arguments: bool = False,
+) -> NoReturn:
     """Parses flags and runs a script's `main`.
 
-    `define` gets the arguments first, and defines flags that depend on them.
+    `define` gets the arguments first, and defines flags that depend on them. What is no flag is a mistake,
+    unless the script `takes_arguments`.
 
     Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), told in one line on standard error, and for
     defects, told with all there is; 130 after SIGINT or SIGTERM, with a line that tells how to go on.
     """
 
     def guarded(arguments):
-        message, code = _outcome(main, arguments)
+        message, code = _outcome(main, arguments, takes_arguments)
         # A data pipeline that calls Python must end before the interpreter does, which would wait forever.
         gc.collect()
         if code:
@@ -71,10 +76,10 @@ def make_deterministic(wanted: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _outcome(main, arguments):
+def _outcome(main, arguments, takes_arguments):
     """Runs `main`; returns what to print and the exit code, and lets go of the exception and its frames."""
     try:
-        if len(arguments) > 1:
+        if len(arguments) > 1 and not takes_arguments:
             raise UserError(f"{arguments[1]!r} is no flag: flags look like --name=value")
         main(arguments)
     except UserError as error:

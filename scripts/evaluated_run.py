@@ -13,6 +13,7 @@ from absl import flags
 from protocols import DataSource, TrainableModel, UserError
 from protocols.flag_files import FLAGS_FILE
 from protocols.snapshots import find_snapshot, restore_model
+from training.report_page import write_report
 from training.run_folder import read_flags
 
 FLAGS = flags.FLAGS
@@ -90,7 +91,7 @@ def adopt_saved_flags(folder: Path) -> None:
 
 
 def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list[Path]:
-    """Writes scores as JSON into the run's folder and to `--json`, if given.
+    """Writes scores as JSON into the run's folder and to `--json`, if given; brings the report up to date.
 
     Returns:
         the files' paths.
@@ -109,4 +110,5 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
             os.replace(unfinished, path)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+    write_report(run.folder)
     return paths

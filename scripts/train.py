@@ -51,6 +51,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),
+            facts=training_flags.facts(),
         )
 
 

@@ -110,6 +110,7 @@ def main(_) -> None:
             else (lambda step: {}),
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=training_flags.as_text(),
+            facts=training_flags.facts(),
             begin_with=FLAGS.checkpoint,
             bar=FLAGS.tqdm,
         )

@@ -104,11 +104,21 @@ def as_text() -> dict[str, str]:
 
     Flags without a value are left out, and so are those that libraries define.
     """
-    ours = [module for module in FLAGS.flags_by_module_dict() if module.startswith("scripts.")]
-    ours.append(sys.argv[0])  # how absl calls the module that runs
-    return {
-        flag.name: str(flag.value).lower() if flag.boolean else flag.serialize().split("=", 1)[1]
-        for module in ours
-        for flag in FLAGS.flags_by_module_dict().get(module, [])
-        if flag.value is not None
-    }
+    return {flag.name: _text(flag) for flag in _ours() if flag.value is not None}
+
+
+def facts() -> dict[str, Any]:
+    """Returns what a run's report tells of its flags: the seed, and which differ from the defaults."""
+    changed = [flag for flag in _ours() if flag.value not in (None, flag.default)]
+    told = {flag.name: _text(flag) for flag in changed if flag.name != "overwrite"}
+    return {"seed": FLAGS.seed, "changed_flags": told}
+
+
+def _ours():
+    modules = [module for module in FLAGS.flags_by_module_dict() if module.startswith("scripts.")]
+    modules.append(sys.argv[0])  # how absl calls the module that runs
+    return [flag for module in modules for flag in FLAGS.flags_by_module_dict().get(module, [])]
+
+
+def _text(flag):
+    return str(flag.value).lower() if flag.boolean else flag.serialize().split("=", 1)[1]

@@ -19,8 +19,10 @@ from training.interruption import Interruption
 from training.numerics import checked_numerics
 from training.optimizers import Optimizer
 from training.replicas import Replicas, single_replica
+from training.report_page import write_report
 from training.reports import MovingAverages, RunLog, SilentLog, progress_bar
 from training.run_folder import write_flags
+from training.run_record import write_facts
 from training.schedules import Schedule
 from training.snapshots import restore_state, write_snapshot
 from training.step import TrainingStep
@@ -46,6 +48,7 @@ def train(
     options_at: Callable[[int], Mapping[str, Any]] = lambda step: {},
     plots: Plots | None = None,
     flags: Mapping[str, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
     begin_with: str | Path = "",
     bar: bool = True,
     log: Callable[[str], None] = lambda line: print(line, flush=True),
@@ -66,6 +69,7 @@ def train(
         options_at: step -> the model's keyword options in that phase; each combination is traced once.
         plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
         flags: of the run, for `flags.txt`; nothing is written before the snapshot turned out to be of use.
+        facts: about the run, for `run.json`: `changed_flags` and `seed`.
         begin_with: another run's snapshot, from which a run without snapshots of its own goes on.
         bar: show a progress bar, where standard error is a terminal.
         log: gets the lines that tell how it goes.
@@ -82,7 +86,7 @@ def train(
     clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
     step = TrainingStep(model, optimizer, schedule, clipping, statistics_every=config.summary_steps)
     told = (begin_with, bar, log)
-    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, *told)
+    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, facts, *told)
     try:
         with checked_numerics(config.check_numerics), Interruption() as interruption:
             return run.to_the_end(interruption)
@@ -93,7 +97,9 @@ def train(
 class _Run:
     """One call of `train`: what it holds beside the model's state, and what it does at which step."""
 
-    def __init__(self, step, data, config, folder, replicas, options_at, plots, flags, begin_with, bar, log):
+    def __init__(
+        self, step, data, config, folder, replicas, options_at, plots, flags, facts, begin_with, bar, log
+    ):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
         self.replicas, self.options_at, self.plots = replicas, options_at, plots
         self.chief = replicas.is_chief
@@ -102,6 +108,8 @@ class _Run:
         report_state = restore_state(folder, self.state.named, log, begin_with) if self.chief else {}
         if flags is not None and self.chief:
             write_flags(folder, flags)
+        if facts is not None and self.chief:
+            write_facts(folder, facts, int(self.state.step.numpy()))
         replicas.share(self.state.named.values())
         self.agreement = Agreement(replicas)
         self.averages = MovingAverages(config.ema, report_state)
@@ -254,13 +262,14 @@ class _Run:
         self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step))
 
     def _snapshot(self):
-        """Writes a snapshot, unless there is one of this step already; returns its name."""
+        """Writes a snapshot and the report, unless there is one of this step already; returns its name."""
         self._look()
         if self.saved_step != self.step and self.chief:
             arrays = {name: variable.numpy() for name, variable in self.state.named.items()}
             write_snapshot(
                 self.folder, self.step, {**arrays, **self.averages.state()}, self.config.snapshots_to_keep
             )
+            write_report(self.folder)
         self.saved_step = self.step
         self.snapshot_time = time.monotonic()
         return os.path.join(self.folder, f"model.ckpt-{self.step}")

@@ -14,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from protocols.snapshots import REPORT_PREFIX
+from training.pictures_over_time import forget_after, keep_small_copy
 from training.run_folder import METRICS_FILE
 from training.writing import writing
 
@@ -57,7 +58,7 @@ class MovingAverages:
 class RunLog:
     """Writes a run's `metrics.jsonl`, TensorBoard events and pictures.
 
-    A resumed run cuts `metrics.jsonl` back to its snapshot, so that no step is told twice.
+    A resumed run cuts `metrics.jsonl` and `plots/over_time` back to its snapshot: no step is told twice.
 
     Attributes:
         seconds: training time told by the last line that is kept.
@@ -70,6 +71,8 @@ class RunLog:
         with writing(folder / "events.*"):
             self._writer = tf.summary.create_file_writer(os.fspath(folder))
         self.seconds = self._cut_back(step)
+        with writing(folder / "plots"):
+            forget_after(folder / "plots", step)
 
     def report(self, step: int, scalars: Mapping[str, float]) -> None:
         """Appends one line to `metrics.jsonl`, or nothing."""
@@ -91,12 +94,16 @@ class RunLog:
             self._writer.flush()
 
     def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
-        """Writes uint8 pictures [H, W, 3] to `plots/<name>.png`, over earlier ones, and for TensorBoard."""
+        """Writes uint8 pictures [H, W, 3] to `plots/<name>.png`, over earlier ones, and for TensorBoard.
+
+        Small copies of some steps stay in `plots/over_time`.
+        """
         folder = self._folder / "plots"
         with writing(folder), self._writer.as_default():
             folder.mkdir(exist_ok=True)
             for name, picture in pictures.items():
                 _write_picture(folder / f"{name}.png", picture)
+                keep_small_copy(folder, name, step, picture)
                 tf.summary.image(name, picture[None], step=step)
             self._writer.flush()
 

@@ -15,6 +15,10 @@ from training.snapshots import list_snapshots, remove_unfinished
 from training.writing import writing
 
 METRICS_FILE = "metrics.jsonl"
+#: What ran, for the report: flags that differ from the defaults, versions, seed.
+FACTS_FILE = "run.json"
+#: The page that shows the run.
+REPORT_FILE = "report.html"
 
 #: Everything that a run, its evaluation and its plots write.
 _OURS = (
@@ -26,7 +30,7 @@ _OURS = (
         METRICS_FILE,
         "plots",
         "eval",
-        "report.html",
+        *(FACTS_FILE, f"{FACTS_FILE}.tmp", REPORT_FILE, f"{REPORT_FILE}.tmp"),
     ),
     *("*.png", f"{METRICS_FILE}.tmp", f"{FLAGS_FILE}.tmp", FLAGS_FILE),
 )

@@ -29,11 +29,15 @@ def test_what_a_run_leaves(trained):
     assert wanted <= lines[0].keys()
     assert all(np.isfinite(list(line.values())).all() for line in lines)
     assert lines[1]["lr"] == pytest.approx(1e-3 * 0.96 ** (3 / 10_000), rel=1e-6)  # scheduled
-    pictures = sorted((trained / "plots").iterdir())
+    pictures = sorted((trained / "plots").glob("*.png"))
     assert {"reconstructions.png", "templates.png", "learning_curves.png"} <= {p.name for p in pictures}
     for path in pictures:
         with Image.open(path) as picture:
             assert np.asarray(picture).std() > 0
+    report = (trained / "report.html").read_text()
+    for text in ("scae on digits", "--n_part_caps", "reconstructions, step 4", "best_cls_acc", "keras"):
+        assert text in report
+    assert json.loads((trained / "run.json").read_text())["changed_flags"]["lr"] == "0.001"
     summaries = {}
     for path in trained.glob("events.*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):

@@ -101,7 +101,7 @@ def test_a_full_disk(tmp_path, n_bytes):
             assert "\n" not in str(error.value)
     log.close()
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
-    assert os.listdir(tmp_path / "plots") == ["p.png"]
+    assert sorted(p.name for p in (tmp_path / "plots").rglob("*.png")) == ["p-1.png", "p.png"]
 
 
 def test_pictures_and_events(tmp_path):
@@ -112,7 +112,10 @@ def test_pictures_and_events(tmp_path):
     log.summary(9, {"train/loss": 1.5})
     log.close()
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "plots" / "templates.png")), picture)
-    assert [p.name for p in (tmp_path / "plots").iterdir()] == ["templates.png"]
+    assert sorted(os.listdir(tmp_path / "plots")) == ["over_time", "templates.png"]
+    assert sorted(os.listdir(tmp_path / "plots" / "over_time")) == ["templates-7.png", "templates-9.png"]
+    RunLog(tmp_path, 8).close()  # resumed from step 8
+    assert os.listdir(tmp_path / "plots" / "over_time") == ["templates-7.png"]
     found = {}
     for path in tmp_path.glob("events.*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):

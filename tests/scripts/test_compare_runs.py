@@ -1,0 +1,60 @@
+"""Several runs on one page."""
+
+import pytest
+
+from protocols import UserError
+from scripts.compare_runs import comparison_page, read_runs
+from tests.scripts.tiny_runs import metrics
+from tests.training.run_folders import write_folder
+from tests.training.test_report_page import HOSTILE, Checker
+
+
+def test_a_comparison(tmp_path):
+    folders = [
+        write_folder(tmp_path / "a", seed=1, n_reports=5),
+        write_folder(tmp_path / "b", seed=2, z_size="8", model="x"),
+    ]
+    last = [metrics(folder)[-1]["valid/loss"] for folder in folders]
+    losses = f"a {last[0]:.4g} b {last[1]:.4g}"
+    page = Checker(comparison_page(read_runs(folders)))
+    for text in (
+        *("2 runs What ran a b steps 500 of 12,000 4,000 of 12,000", "flag a b --model EfficientMORL x"),
+        *("--z_size not told 8", f"loss {losses}", "Last reports metric a b loss"),
+        *("ARI 0.975 ± 0.05 0.975 ± 0.05", "Scores of eval_emorl_ARI_MSE_KL score a b step 1,000 1,000"),
+    ):
+        assert text in page.shown, text
+    assert "--seed" not in page.shown  # no run differs in it
+    assert len({attributes["stroke"] for tag, attributes in page.elements if tag == "polyline"}) == 2
+    again = Checker(comparison_page(read_runs([tmp_path / "a", write_folder(tmp_path / "other" / "a")])))
+    assert f"{tmp_path}/a {tmp_path}/other/a" in again.shown
+
+
+def test_text_stays_text(tmp_path):
+    folders = [
+        write_folder(tmp_path / HOSTILE.replace("/", "\\"), data_path=HOSTILE),
+        write_folder(tmp_path / "b"),
+    ]
+    (folders[1] / "run.json").write_text("{")
+    page = Checker(comparison_page(read_runs(folders)))
+    assert "img" not in {tag for tag, _ in page.elements}
+    assert "b: run.json" in page.shown
+
+
+def test_mistakes(tmp_path):
+    folder = write_folder(tmp_path / "a")
+    with pytest.raises(UserError, match="two or more"):
+        read_runs([folder])
+    with pytest.raises(UserError, match="given twice"):
+        read_runs([folder, tmp_path / "a" / ".." / "a"])
+    with pytest.raises(UserError, match=r"nothing is no run's folder: it has neither flags\.txt nor"):
+        read_runs([folder, tmp_path / "nothing"])
+
+
+def test_the_script(processes, tmp_path):
+    folders = [write_folder(tmp_path / name, n_reports=2) for name in "ab"]
+    ended = processes.run("scripts.compare_runs", *folders, f"--out={tmp_path}/pages/c.html")
+    assert (ended.code, ended.stdout) == (0, f"2 runs: {tmp_path}/pages/c.html\n"), ended.stderr
+    assert Checker((tmp_path / "pages" / "c.html").read_text()).shown.startswith("2 runs")
+    (tmp_path / "file").touch()
+    ended = processes.run("scripts.compare_runs", *folders, f"--out={tmp_path}/file/c.html")
+    assert "choose another --out" in ended.mistake

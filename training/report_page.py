@@ -1,0 +1,186 @@
+"""`report.html`: a run's folder as one page for people."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from training.html_page import (
+    commands,
+    details,
+    facts,
+    figure,
+    gallery,
+    heading,
+    page,
+    panels,
+    paragraph,
+    save_page,
+    section,
+    table,
+)
+from training.metric_panels import is_main, metric_panel, metrics_of
+from training.pictures_over_time import LEARNING_CURVES, copies
+from training.published_results import published_results, scripts_of
+from training.run_folder import REPORT_FILE
+from training.run_record import RunRecord, read_run
+from training.score_table import score_rows
+from training.writing import writing
+
+#: Of pictures that a folder holds; more would make a page that telephones load slowly.
+_MOST_PICTURES, _MOST_OF_EVALUATION = 12, 4
+
+
+def write_report(folder: Path) -> Path:
+    """Writes a run's `report.html`; returns its path.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    path = folder / REPORT_FILE
+    with writing(path):
+        save_page(path, report_page(folder))
+    return path
+
+
+def report_page(folder: Path) -> str:
+    """Makes the page, as HTML, of what a run's folder holds; what is damaged is told, or left out."""
+    run = read_run(folder)
+    parts = [
+        paragraph(_kind(run), "quiet"),
+        *([paragraph(f"Not readable: {', '.join(run.damaged)}.", "warning")] if run.damaged else []),
+        _what_ran(run),
+        _learning_curves(run),
+        _scores(run),
+        _pictures(run),
+        _commands(run),
+    ]
+    return page(run.name, [part for part in parts if part])
+
+
+def steps_and_time(run: RunRecord) -> list[tuple[str, str]]:
+    """Returns how far a run is and how long it took, as names and texts."""
+    if not run.reports:
+        return [("steps", "none reported yet")]
+    last = run.reports[-1]
+    wanted = run.flags.get("iters") or run.flags.get("max_train_steps") or ""
+    of = f" of {int(wanted):,}" if wanted.isdecimal() and wanted.isascii() else ""
+    told = [("steps", f"{last['step']:,.0f}{of}")]
+    if last.get("seconds", 0) > 0:
+        told.append(("training time", _duration(last["seconds"])))
+    if last.get("examples_per_s", 0) > 0:
+        told.append(("examples per second", f"{last['examples_per_s']:,.4g}"))
+    return told
+
+
+def _kind(run):
+    model, data = run.flags.get("model"), run.flags.get("dataset")
+    return f"{model} on {data}" if model and data else "A training run"
+
+
+def _what_ran(run):
+    told = [*steps_and_time(run), ("seed", run.flags.get("seed", "not known"))]
+    told += [("resumed at step", ", ".join(f"{at:,}" for at in run.resumed_at))] if run.resumed_at else []
+    parts = [facts([*told, *run.versions.items()])]
+    if run.changed_flags is None:
+        parts.append(paragraph("Versions and changed flags are not known: there is no run.json.", "quiet"))
+    elif run.changed_flags:
+        parts.append(heading("Flags that differ from the defaults"))
+        parts.append(table(("flag", "value"), ((f"--{n}", v) for n, v in run.changed_flags.items())))
+    if run.flags:
+        everything = table(("flag", "value"), ((f"--{name}", value) for name, value in run.flags.items()))
+        parts.append(details(f"All {len(run.flags)} flags", everything))
+    return section("What ran", *parts)
+
+
+def _learning_curves(run):
+    metrics = metrics_of([run])
+    if not metrics:
+        return section("Learning curves", paragraph("No metrics have been reported yet.", "quiet"))
+    main = [metric for metric in metrics if is_main(metric)]
+    others = [metric for metric in metrics if not is_main(metric)]
+    parts = [paragraph("Over training steps, smoothed as metrics.jsonl has them.", "quiet")]
+    parts += [panels(metric_panel(run, metric) for metric in main)] if main else []
+    if others:
+        shown = panels(metric_panel(run, metric) for metric in others)
+        parts.append(details(f"{len(others)} other metrics", shown) if main else shown)
+    return section("Learning curves", *parts)
+
+
+def _scores(run):
+    published, parts, told = published_results(run.flags), [], set()
+    for scores in run.scores:
+        rows = score_rows(scores.values)
+        columns = list({column: None for row in rows.values() for column in row})
+        lines = []
+        for path, row in rows.items():
+            known = [p for p in published if path == p.score or path.startswith(f"{p.score}.")]
+            told.update(known)
+            beside = "; ".join(f"{p.value} ({p.source})" for p in known)
+            name = path.replace("_", " ").replace(".", ", ")
+            lines.append([name, *(row.get(column, "") for column in columns), beside])
+        if lines:
+            header = ["score", *(column or "measured" for column in columns), "published"]
+            if not any(line[-1] for line in lines):
+                header, lines = header[:-1], [line[:-1] for line in lines]
+            parts.append(heading(f"{scores.name}, step {scores.step:,}") + table(header, lines))
+    rest = [(p.title, p.value, p.source) for p in published if p not in told]
+    if not parts:
+        parts.append(paragraph("Not evaluated yet; the commands below do it.", "quiet"))
+    if rest:
+        parts.append(heading("Published") + table(("score", "published", "by"), rest))
+    elif not published:
+        parts.append(paragraph("No published figure belongs to this experiment.", "quiet"))
+    return section("Scores", *parts)
+
+
+def _pictures(run):
+    plots, over_time = run.folder / "plots", copies(run.folder / "plots")
+    found = [*sorted(plots.glob("*.png")), *sorted(run.folder.glob("*.png"))]
+    found = [path for path in found if path.name[0] != "." and path.is_file()]
+    found = [path for path in found if path.stem != LEARNING_CURVES]
+    found.sort(key=lambda path: path.stem != "reconstructions")
+    shown = []
+    for path in found[:_MOST_PICTURES]:
+        earlier = over_time.get(path.stem, {}) if path.parent == plots else {}
+        strip = "".join(figure(small, f"step {step:,}") for step, small in earlier.items())
+        more = f'<div class="strip">{strip}</div>' if len(earlier) > 1 else ""
+        newest = f", step {max(earlier):,}" if earlier else ""
+        shown.append(figure(path, path.stem.replace("_", " ") + newest, more))
+    for path in _of_evaluation(run.folder)[:_MOST_OF_EVALUATION]:
+        shown.append(figure(path, f"{path.parent.name}, {path.stem.replace('_', ' ')}"))
+    return section("Pictures", gallery(shown)) if shown else ""
+
+
+def _of_evaluation(folder):
+    """Returns the pictures of the newest snapshot that was evaluated with some."""
+    by_step = {}
+    for path in sorted((folder / "eval").glob("model.ckpt-*/*.png")):
+        step = path.parent.name.rpartition("-")[2]
+        if step.isdecimal() and path.is_file():
+            by_step.setdefault(int(step), []).append(path)
+    return by_step[max(by_step)] if by_step else []
+
+
+def _commands(run):
+    known = scripts_of(run.flags.get("model", ""))
+    if not known:
+        return ""
+    folder = str(run.folder)
+    train, evaluations = known
+    return section(
+        "Go on, and evaluate",
+        paragraph("Goes on from the newest snapshot; give a larger number of steps to train for longer:"),
+        commands([f"python -m {train} --flagfile={shlex.quote(f'{folder}/flags.txt')}"]),
+        paragraph("Scores the newest snapshot, and brings this page up to date:"),
+        commands([f"python -m {module} --snapshot={shlex.quote(folder)}" for module in evaluations]),
+        paragraph("All pictures and curves, step by step:"),
+        commands([f"tensorboard --logdir={shlex.quote(folder)}"]),
+    )
+
+
+def _duration(seconds):
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,47 @@
+"""Scores of an evaluation as rows of a table, whatever the evaluation is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.run_record import is_number
+
+#: What every evaluation tells about itself; no scores.
+_ABOUT = ("snapshot", "step", "dataset", "seed", "eval_type", "model")
+_MOST_NUMBERS = 12
+
+
+def score_rows(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Returns {path of the score: {column: text}}; the column is "" but for scores of several sets.
+
+    Args:
+        values: an evaluation's JSON. Nested names make paths, `unsupervised.refit.prior`; text and long
+            lists are no scores.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    _collect(rows, "", {name: value for name, value in values.items() if name not in _ABOUT})
+    return rows
+
+
+def score_text(value: float) -> str:
+    """Writes a number as tables do."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def _collect(rows, path, value):
+    if isinstance(value, dict):
+        names = set(value)
+        if names == {"mean", "std"} and all(map(is_number, value.values())):
+            rows[path] = {"": f"{score_text(value['mean'])} ± {score_text(value['std'])}"}
+        elif names and names <= {"train", "valid"} and all(map(is_number, value.values())):
+            rows[path] = {name: score_text(number) for name, number in value.items()}
+        else:
+            for name, inner in value.items():
+                _collect(rows, f"{path}.{name}" if path else name, inner)
+    elif is_number(value):
+        rows[path] = {"": score_text(value)}
+    elif isinstance(value, list) and 0 < len(value) <= _MOST_NUMBERS and all(map(is_number, value)):
+        rows[path] = {"": ", ".join(map(score_text, value))}
