@@ -18,6 +18,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _WINDOW_BYTES = 64 * 2**20  # read, shuffled and held at a time
 _MIN_RUNS = 8  # in a window, so that batches are mixed
+_MOST_PER_BYTE = 1100  # bytes that one byte of a file can stand for: deflate's best is 1032
 _PROBED = 64  # scenes at either end that are read when the file is opened
 
 
@@ -56,12 +57,15 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
             if name is None:
                 raise UserError(f"{path}: has no group {' or '.join(group_names)}, but {sorted(file)}.")
             members = _members(file[name], f"{path}, {name}", wanted)
+            _check_sizes(file[name], path)
             kept = _kept(file[name], members, f"{path}, {name}", wanted.max_objects)
             row_bytes = sum(v.nbytes // len(v) for v in members.values())
             run = max((v.chunks[0] if v.chunks else 1) for v in members.values())
             _probe(members, kept, f"{path}, {name}")
             signature = {k: _spec(k, v) for k, v in members.items()}
-    except (OSError, RuntimeError, KeyError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # h5py turns what damage may do into errors of many kinds
         raise UserError(f"{path}: cannot be read as HDF5 ({_one_line(error)}); is it damaged?") from error
     window = max(_WINDOW_BYTES // row_bytes, 1)
     run = max(min(max(run, 16), window // _MIN_RUNS), 1)
@@ -81,7 +85,7 @@ def _reader(path, name, members, kept):
     def read(rows):
         try:
             return {member: _read(group[_STORED[member]], member, kept[rows]) for member in members}
-        except OSError as error:
+        except Exception as error:  # as above
             raise UserError(f"{path}: reading {name} failed ({_one_line(error)}); is it damaged?") from error
 
     return read
@@ -125,6 +129,16 @@ def _members(group, where, wanted):
         if name != "factors" and value.dtype != np.uint8:
             raise UserError(f"{where}/{_STORED[name]}: type {value.dtype}; expected uint8, 0 to 255.")
     return members
+
+
+def _check_sizes(group, path):
+    """Raises where damage lets a set claim more than a file of this size can hold."""
+    for stored in _STORED.values():
+        dataset = group.get(stored)
+        if isinstance(dataset, h5py.Dataset) and dataset.nbytes > _MOST_PER_BYTE * path.stat().st_size:
+            raise UserError(
+                f"{path}, {dataset.name}: shape {dataset.shape} does not fit in it; is it damaged?"
+            )
 
 
 def _kept(group, members, where, max_objects):

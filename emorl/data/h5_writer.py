@@ -14,6 +14,7 @@ from protocols import Seed, UserError
 
 _CHUNK = 64  # scenes: what a reader decompresses at a time
 _PART = 1024  # scenes drawn and written at a time
+_FORMAT = ("v110", "v110")  # of 2016: the first whose headers and indices all carry checksums
 
 
 def write_generated(
@@ -40,7 +41,7 @@ def write_generated(
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(part, "w") as file:
+        with h5py.File(part, "w", libver=_FORMAT) as file:
             for name, purpose, n in (("train", TRAIN, n_train), ("test", TEST, n_test)):
                 _write_set(file.create_group(name), generate, Seed.of(seed).fold(purpose), n, progress)
         os.replace(part, path)
@@ -64,7 +65,13 @@ def _write_set(group, generate, seed, n, progress):
                 shape = (n, *values.shape[1:])
                 chunks = (min(_CHUNK, n), *values.shape[1:])
                 group.create_dataset(
-                    name, shape, values.dtype, chunks=chunks, compression="gzip", compression_opts=1
+                    name,
+                    shape,
+                    values.dtype,
+                    chunks=chunks,
+                    compression="gzip",
+                    compression_opts=1,
+                    fletcher32=True,
                 )
             group[name][first : first + len(values)] = values
         progress(len(values))

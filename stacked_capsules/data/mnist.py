@@ -35,6 +35,7 @@ def read_npz(path: Path) -> tuple[Examples, Examples]:
     """Reads Keras' layout: x_train, y_train, x_test, y_test; images uint8 or floats [N, 28, 28]."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            _check_sums(arrays.zip)
             return tuple(_examples(arrays[f"x_{name}"], arrays[f"y_{name}"]) for name in ("train", "test"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {WAYS_OUT}") from None
@@ -43,6 +44,13 @@ def read_npz(path: Path) -> tuple[Examples, Examples]:
         raise UserError(
             f"{path}: damaged, or not Keras' mnist.npz ({cause}); replace the file, or {WAYS_OUT}"
         ) from error
+
+
+def _check_sums(archive):
+    """Raises for a damaged member; numpy checks only those that it reads to the end."""
+    damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"the checksum of {damaged} is wrong")
 
 
 def _examples(images, labels):

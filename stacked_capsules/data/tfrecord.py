@@ -22,6 +22,7 @@ HOLD_OUT_EVERY = 10
 _REQUIRED = ("image_raw", "height", "width", "depth")
 _OPTIONAL = ("label", "labeled")
 _ABSENT = tf.int64.min
+_FRAME_BYTES = 16  # of a record: its length and two checksums
 
 
 def read(config: DataConfig) -> tuple[Examples, Examples]:
@@ -135,10 +136,12 @@ def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
     schema = {name: tf.io.FixedLenFeature([], tf.int64, _ABSENT) for name in (*_REQUIRED[1:], *_OPTIONAL)}
     schema["image_raw"] = tf.io.FixedLenFeature([], tf.string, "")
     records = tf.data.TFRecordDataset(str(path)).batch(1024)
-    n = 0
+    n = n_bytes = 0
     try:
-        for batch in records.map(lambda r: tf.io.parse_example(r, schema)).as_numpy_iterator():
-            n += len(batch["height"])
+        for lengths, batch in records.map(
+            lambda r: (tf.strings.length(r), tf.io.parse_example(r, schema))
+        ).as_numpy_iterator():
+            n, n_bytes = n + len(lengths), n_bytes + int(lengths.sum(dtype=np.int64))
             yield batch
     except tf.errors.DataLossError as error:
         raise UserError(f"{path}: truncated, damaged, or no TFRecord file; write it anew") from error
@@ -149,6 +152,8 @@ def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
         ) from error
     if n == 0:
         raise UserError(f"{path}: holds no records; write it anew")
+    if n_bytes + n * _FRAME_BYTES != path.stat().st_size:  # TensorFlow passes over the beginning of a record
+        raise UserError(f"{path}: truncated behind record {n - 1}; write it anew")
 
 
 def _check_alike(examples, path, first, first_path):

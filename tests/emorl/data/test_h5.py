@@ -191,6 +191,16 @@ def test_damaged_chunks(tmp_path):
         load(DataConfig(data_path=str(path)))
 
 
+def test_a_set_that_claims_more_than_its_file_can_hold(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:  # reading it would fill the memory with zeros
+        file.create_dataset(
+            "train/imgs", (10**9, 6, 6, 3), np.uint8, chunks=(50, 6, 6, 3), compression="gzip"
+        )
+    with pytest.raises(UserError, match=r"/train/imgs: shape \(1000000000, 6, 6, 3\) does not fit in it"):
+        load(DataConfig(data_path=str(path)))
+
+
 def test_clevr_images_of_other_sizes(tmp_path):
     path = write(tmp_path / "a.h5", scenes(3), scenes(3))
     with pytest.raises(UserError, match="240x320"):

@@ -100,6 +100,21 @@ def test_damaged_files_are_named(tmp_path):
         mnist(tmp_path)
 
 
+def test_a_header_that_hides_images_is_noticed(tmp_path):
+    """Numpy checks the sum of what it reads to the end, and it would not read to the end here."""
+    path = tmp_path / "mnist.npz"
+    np.savez(path, **{k: np.tile(v, (9, *[1] * (v.ndim - 1))) for k, v in arrays().items()})
+    whole = path.read_bytes()
+    with np.load(path, allow_pickle=False) as stored:
+        n = len(stored["x_train"])
+    more, fewer = (b"(%d, 28, 28)" % m for m in (n, n - 8))
+    assert more in whole
+    assert len(more) == len(fewer)
+    path.write_bytes(whole.replace(more, fewer))
+    with pytest.raises(UserError, match=r"mnist\.npz: damaged.*the checksum of x_"):
+        mnist(tmp_path)
+
+
 @pytest.mark.skipif(not REAL.exists(), reason=f"real MNIST is not at {REAL}")
 def test_the_real_digits():
     source = load(DataConfig(dataset="mnist", data_dir=str(REAL.parent), batch_size=1000, canvas_size=40))

@@ -85,7 +85,9 @@ def test_without_validation_files_each_tenth_record_is_held_out(tmp_path):
 def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "own.tfrecord"
     tfrecord.write(path, pictures(20), np.arange(20) % 10)
-    for damaged in (path.read_bytes()[:-7], b"these bytes are no records at all", b""):
+    whole = path.read_bytes()
+    record = len(whole) // 20
+    for damaged in (whole[:-7], whole[: 5 * record + 3], b"these bytes are no records at all", b""):
         path.write_bytes(damaged)
         with pytest.raises(
             UserError, match=r"own\.tfrecord: (truncated|holds no records).*write it anew"
