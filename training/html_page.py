@@ -45,8 +45,10 @@ figcaption{font-size:.9rem;margin:4px 0 0}
 .strip{display:grid;grid-template-columns:repeat(auto-fill,minmax(130px,1fr));gap:10px;margin-top:10px}
 .scroll{overflow-x:auto;margin-bottom:12px}
 table{border-collapse:collapse;font-size:.92rem;min-width:min(100%,420px)}
-th,td{text-align:left;padding:5px 18px 5px 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
-th{color:#4a5663;font-weight:600;white-space:nowrap}
+th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
+th{color:#4a5663;font-weight:600;overflow-wrap:anywhere}
+th,td{min-width:6.5em}
+td:first-child{min-width:7.5em}
 td+td{font-variant-numeric:tabular-nums}
 pre{background:#f3f5f8;border-radius:6px;padding:10px 12px;margin:0 0 12px;white-space:pre-wrap;
  overflow-wrap:anywhere;font:.88rem/1.5 ui-monospace,Menlo,Consolas,monospace}
