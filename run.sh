@@ -21,4 +21,4 @@ done
 python -m scripts.train --flagfile="$repo/configs/digits.flags" --logdir="$logdir" "$@"
 folder="${logdir//\{name\}/$name}"
 python -m scripts.eval_mnist --snapshot="$folder"
-echo "pictures: $folder/plots, scores: $folder/eval"
+echo "report: $folder/report.html, pictures: $folder/plots, scores: $folder/eval"

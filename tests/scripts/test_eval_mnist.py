@@ -36,6 +36,7 @@ def test_scores_the_newest_snapshot_with_the_flags_of_its_run(processes, digits_
     assert result.code == 0, result.stderr
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores == json.loads((digits_run / "eval" / "eval_mnist-20.json").read_text())
+    assert "eval_mnist, step 20" in (digits_run / "report.html").read_text()
     assert scores["snapshot"] == str(digits_run / "model.ckpt-20")
     assert (scores["step"], scores["dataset"], scores["seed"]) == (20, "digits", 3)
     assert scores["n_examples"]["train"] + scores["n_examples"]["valid"] == 1797
