@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
 
 from protocols import Seed, UserError
-from stacked_capsules.attention import PRESENCE_MASKS, MultiHeadAttention
+from stacked_capsules.attention import PRESENCE_MASKS, MultiHeadAttention, attend
 from stacked_capsules.dense import dense
 
 
@@ -103,8 +105,23 @@ class SetTransformer(keras.layers.Layer):
         h = self.embed(x)  # [B, N, n_dims]
         for i, block in enumerate(self.blocks):
             h = block(h, presence, training=training, seed=None if seed is None else seed.fold(i))
+        if self.n_heads == 1 and self.n_dims < self.n_output_dims:
+            return self._read_before_projecting(h, presence)
         z = self.project(h)  # [B, N, n_output_dims]
         return self.read_out(self.inducing_points, z, z, presence)  # [B, n_outputs, n_output_dims]
+
+    def _read_before_projecting(self, h, presence):
+        """The same for one head, in fewer operations: affine maps of points commute with means of them."""
+        project, key, value, combine = (
+            _as_matrix(layer)  # [d + 1, d']
+            for layer in (self.project, self.read_out.key, self.read_out.value, self.read_out.combine)
+        )
+        points = tf.concat([h, tf.ones_like(h[..., :1])], -1)  # [B, N, n_dims + 1]
+        queries = self.read_out.query(self.inducing_points)  # [1, n_outputs, n_output_dims]
+        queries *= math.sqrt(points.shape[-1] / queries.shape[-1])  # `attend` divides by the former
+        queries = tf.tensordot(queries, _then(project, key), [[2], [1]])  # [1, n_outputs, n_dims + 1]
+        read = attend(queries, points, points, presence, self.presence_mask)  # [B, n_outputs, n_dims + 1]
+        return tf.tensordot(read, _then(_then(project, value), combine), 1)  # [B, n_outputs, n_output_dims]
 
     def compute_output_shape(self, x_shape, presence_shape=None):
         """[B, N, d] -> [B, n_outputs, n_output_dims]."""
@@ -219,3 +236,14 @@ def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
     """Zeroes a share `rate` of the values and scales the rest up to keep the mean."""
     keep = seed.uniform([tf.shape(x)[0], *x.shape[1:]]) >= rate  # like x
     return tf.where(keep, x / (1.0 - rate), tf.zeros_like(x))
+
+
+def _as_matrix(layer):
+    """An affine map as a matrix [d + 1, d'] on vectors to which a one is appended."""
+    return tf.concat([layer.kernel, tf.convert_to_tensor(layer.bias)[tf.newaxis]], 0)
+
+
+def _then(first, second):
+    """The map that applies one after the other: [a + 1, b], [b + 1, c] -> [a + 1, c]."""
+    constant = tf.pad(second[-1:], [[first.shape[0] - 1, 0], [0, 0]])  # [a + 1, c]
+    return tf.matmul(first, second[:-1]) + constant

@@ -54,6 +54,22 @@ def test_heads_read_apart():
     np.testing.assert_allclose(y, oracle, atol=1e-6)
 
 
+@pytest.mark.parametrize("presence_mask", ["as_run", "log"])
+def test_one_head_reads_before_it_projects(presence_mask):
+    encoder = SetTransformer(0, 1, 8, 12, 5, presence_mask=presence_mask)
+    encoder(POINTS)
+    for i, weight in enumerate(encoder.weights):  # constants too
+        weight.assign(tf.random.stateless_normal(weight.shape, [i, 0]))
+    with tf.GradientTape(persistent=True) as tape:
+        z = encoder.project(encoder.embed(POINTS))
+        plain = encoder.read_out(encoder.inducing_points, z, z, PRESENCE)
+        folded = encoder(POINTS, PRESENCE)
+    np.testing.assert_allclose(folded, plain, rtol=1e-4, atol=1e-4)
+    weights = [weight.value for weight in encoder.trainable_weights]
+    for a, b in zip(tape.gradient(folded, weights), tape.gradient(plain, weights), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
 def test_dropout_repeats_for_a_seed_keeps_the_mean_and_needs_training():
     x = tf.ones([50, 40])
     dropped = dropout(x, 0.25, Seed.of(0)).numpy()
