@@ -167,12 +167,20 @@ class BigDecoder(ImageDecoder):
         UserError: for any other size of image.
     """
 
-    def __init__(self, size: int, z_size: int, *arguments, **kwargs):
+    def __init__(
+        self,
+        size: int,
+        z_size: int,
+        init_seed: int = 0,
+        precision: str = "float32",
+        name="decoder",
+        **kwargs,
+    ):
         if size != 96:
             raise UserError(
                 f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} take 'iodine' or 'small'."
             )
-        super().__init__(size, z_size, *arguments, **kwargs)
+        super().__init__(size, z_size, init_seed, precision, name, **kwargs)
 
     @property
     def grid_size(self) -> int:

@@ -84,8 +84,9 @@ def attend(
     values: tf.Tensor,
     presence: tf.Tensor | None = None,
     presence_mask: str = "as_run",
+    scale: float | None = None,
 ) -> tf.Tensor:
-    """Averages values with weights softmax(q.k / sqrt(d)).
+    """Averages values with weights softmax(scale q.k).
 
     Args:
         queries: [..., N, d].
@@ -95,11 +96,12 @@ def attend(
         presence_mask: "as_run" masks all but the most present keys, as the reference does: right for 0 and 1,
             and between them a one-hot choice in which queries and keys have no say. "log" multiplies
             the weights by the presences.
+        scale: None: 1 / sqrt(d).
 
     Returns:
         [..., N, d_v].
     """
-    scale = 1.0 / math.sqrt(queries.shape[-1])
+    scale = scale or 1.0 / math.sqrt(queries.shape[-1])
     routing = scale * tf.matmul(queries, keys, transpose_b=True)  # [..., N, M]
     if presence is not None and presence_mask == "as_run":
         # Scaled beforehand: XLA rounds (a - 1e32) * b differently in a row's maximum, NaN if none is present.

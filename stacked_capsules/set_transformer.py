@@ -118,9 +118,11 @@ class SetTransformer(keras.layers.Layer):
         )
         points = tf.concat([h, tf.ones_like(h[..., :1])], -1)  # [B, N, n_dims + 1]
         queries = self.read_out.query(self.inducing_points)  # [1, n_outputs, n_output_dims]
-        queries *= math.sqrt(points.shape[-1] / queries.shape[-1])  # `attend` divides by the former
+        scale = 1.0 / math.sqrt(queries.shape[-1])
         queries = tf.tensordot(queries, _then(project, key), [[2], [1]])  # [1, n_outputs, n_dims + 1]
-        read = attend(queries, points, points, presence, self.presence_mask)  # [B, n_outputs, n_dims + 1]
+        read = attend(
+            queries, points, points, presence, self.presence_mask, scale
+        )  # [B, n_outputs, n_dims + 1]
         return tf.tensordot(read, _then(_then(project, value), combine), 1)  # [B, n_outputs, n_output_dims]
 
     def compute_output_shape(self, x_shape, presence_shape=None):
