@@ -28,6 +28,7 @@ from absl import flags
 from protocols import UserError
 from scripts import command_line
 from scripts.benchmark_cases import CASES, ORIGINALS, Workload
+from scripts.benchmark_numbers import read_numbers
 
 FLAGS = flags.FLAGS
 
@@ -120,24 +121,6 @@ def in_a_process_of_its_own(case: str, seconds: float) -> dict[str, Any]:
         if done.returncode != 0:
             raise UserError(f"--case={case} failed: {done.stderr.strip().splitlines()[-1:]}; run it alone")
         return json.loads(path.read_text())
-
-
-def read_numbers(path: str) -> dict[str, dict[str, Any]]:
-    """Reads what `--json` wrote: case -> numbers.
-
-    Raises:
-        UserError: the file is not there, or no such file.
-    """
-    try:
-        numbers = json.loads(Path(path).read_text())
-        if "case" in numbers:
-            numbers = {numbers["case"]: numbers}
-        return {
-            case: {**of_case, "examples_per_s": float(of_case["examples_per_s"])}
-            for case, of_case in numbers.items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"--compare={path}: {error}; give a file that --json wrote") from None
 
 
 def ratio(results: dict[str, Any], earlier: dict[str, Any], case: str) -> float:

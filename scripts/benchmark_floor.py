@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import flags
 
 from scripts import command_line
-from scripts.benchmark import read_numbers
+from scripts.benchmark_numbers import read_numbers
 
 FLAGS = flags.FLAGS
 
@@ -75,13 +75,12 @@ def scae_mnist(training: bool) -> Work:
     encoder = convolution(b, 19, 3, 1, 128)  # its input needs no gradient
     encoder_rest = sum(convolution(b, size, 3, 128, 128) for size in (9, 7, 5))
     encoder_rest += 2 * dense(b * 25, 128, parts) + dense(b * parts, 128, d)  # attention and its pooling
-    # three blocks of width 16, with 11 * 11 + 23 features into them, and the read-out of width 256
+    # three blocks of width 16, with 11 * 11 + 23 features into them; the read-out is a mean of these points, and
+    # only the mean is mapped to width 256
     blocks = dense(b * parts, d + 121, 16)
-    blocks += 3 * (
-        4 * dense(b * parts, 16, 16) + 2 * dense(b * parts, 16, 32) + 2 * dense(b * parts, 16, parts)
-    )
-    read_out = dense(b * parts, 16, 256) + 2 * dense(b * parts, 256, 256) + dense(b * objects, 256, 256)
-    read_out += 2 * dense(b * objects, 256, parts)
+    blocks += 3 * (4 * dense(b * parts, 16, 16) + 2 * dense(b * parts, 16, 32))
+    blocks += 3 * 2 * dense(b * parts, 16, parts)
+    read_out = 2 * dense(b * objects, 17, parts) + dense(b * objects, 17, 256)
     capsules = dense(b * objects, 256, 128) + dense(b * objects, 128, 32)
     capsules += dense(b * objects, 33, 128) + dense(b * objects, 128, parts * 8 + 7)
     products = encoder + encoder_rest + blocks + read_out + capsules

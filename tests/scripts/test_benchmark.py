@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from protocols import UserError
-from scripts.benchmark import measure, ratio, read_numbers, table
+from scripts.benchmark import measure, ratio, table
 from scripts.benchmark_cases import CASES, ORIGINALS, Workload
+from scripts.benchmark_numbers import read_numbers
 
 
 def test_rates_are_those_of_the_median_call():
