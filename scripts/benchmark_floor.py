@@ -75,8 +75,8 @@ def scae_mnist(training: bool) -> Work:
     encoder = convolution(b, 19, 3, 1, 128)  # its input needs no gradient
     encoder_rest = sum(convolution(b, size, 3, 128, 128) for size in (9, 7, 5))
     encoder_rest += 2 * dense(b * 25, 128, parts) + dense(b * parts, 128, d)  # attention and its pooling
-    # three blocks of width 16, with 11 * 11 + 23 features into them; the read-out is a mean of these points, and
-    # only the mean is mapped to width 256
+    # three blocks of width 16, with 11 * 11 + 23 features into them; the read-out is a mean of these points,
+    # and only the mean is mapped to width 256
     blocks = dense(b * parts, d + 121, 16)
     blocks += 3 * (4 * dense(b * parts, 16, 16) + 2 * dense(b * parts, 16, 32))
     blocks += 3 * 2 * dense(b * parts, 16, parts)
