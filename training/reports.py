@@ -90,7 +90,8 @@ class RunLog:
         """Writes scalars for TensorBoard."""
         with writing(self._folder / "events.*"), self._writer.as_default():
             for name, value in scalars.items():
-                tf.summary.scalar(name, value, step=step)
+                # Not as Python's numbers: TensorFlow keeps a tensor for each of those forever.
+                tf.summary.scalar(name, np.array(value, np.float32), step=np.array(step, np.int64))
             self._writer.flush()
 
     def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
@@ -104,7 +105,7 @@ class RunLog:
             for name, picture in pictures.items():
                 _write_picture(folder / f"{name}.png", picture)
                 keep_small_copy(folder, name, step, picture)
-                tf.summary.image(name, picture[None], step=step)
+                tf.summary.image(name, picture[None], step=np.array(step, np.int64))
             self._writer.flush()
 
     def close(self) -> None:

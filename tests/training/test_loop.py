@@ -109,6 +109,18 @@ def test_the_first_call_may_be_the_first_report(tmp_path):
     assert all(json.loads(line)["examples_per_s"] > 0 for line in lines)
 
 
+def test_files_grow_with_reports_and_summaries_not_with_steps(tmp_path):
+    def sizes(n, every):
+        folder = tmp_path / f"{n}-{every}"
+        run(folder, max_train_steps=n, report_loss_steps=every, summary_steps=every)
+        (events,) = folder.glob("events.*")
+        return np.array([events.stat().st_size, (folder / "metrics.jsonl").stat().st_size])
+
+    few, as_many, more = sizes(40, 10), sizes(400, 100), sizes(400, 10)
+    np.testing.assert_allclose(as_many, few, rtol=0.05)
+    np.testing.assert_allclose(more, 10 * few, rtol=0.1)
+
+
 def test_averages_may_be_updated_at_reports_only(tmp_path):
     run(tmp_path / "often", ema=0.0)
     run(tmp_path / "seldom", ema=0.0, global_ema_update=False)
