@@ -77,7 +77,8 @@ class Adam:
 
     def update(self, gradients, slots, variables, learning_rate, step):
         """Returns the new variables and slots."""
-        count = tf.cast(step + 1, tf.float32)
+        learning_rate = tf.convert_to_tensor(learning_rate)  # [], its type is that of what follows
+        count = tf.cast(step + 1, learning_rate.dtype)
         # expm1: 1 - beta ** count would lose five digits at the first steps.
         correction_1 = -tf.math.expm1(count * math.log(self.beta_1))
         root_of_correction_2 = tf.sqrt(-tf.math.expm1(count * math.log(self.beta_2)))
