@@ -21,7 +21,7 @@ def start(*arguments, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # tests that were started in the background ignore it, and no shell can trap what it ignored at its start
+        # tests started in the background ignore it, and no shell can trap what it ignored at its start
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
