@@ -29,6 +29,7 @@ while line := sys.stdin.readline():
         if answer == 0:
             for number, name in ((0, os.devnull), (1, order["stdout"]), (2, order["stderr"])):
                 os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
+            os.environ.update(order["environment"])
             os.chdir("/")  # scripts work from any folder
             sys.argv = [order["module"], *order["flags"]]
             runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
@@ -79,11 +80,12 @@ class Processes:
         """Runs a module to its end."""
         return self.wait(self.start(module, *flags))
 
-    def start(self, module: str, *flags: object) -> tuple[int, Path]:
+    def start(self, module: str, *flags: object, **environment: str) -> tuple[int, Path]:
         """Starts a module; returns the process's number and the stem of the files that it prints into."""
         stem = self._folder / str(next(self._numbers))
         files = {name: str(stem.with_suffix(f".{name}")) for name in ("stdout", "stderr")}
-        return self._ask({"module": module, "flags": [str(flag) for flag in flags], **files}), stem
+        order = {"module": module, "flags": [str(flag) for flag in flags], "environment": environment}
+        return self._ask({**order, **files}), stem
 
     def wait(self, process: tuple[int, Path]) -> Ended:
         """Waits for the end of what was started."""

@@ -30,12 +30,13 @@ CONFIG = TrainConfig(
 )
 
 
-def run(folder, config=CONFIG, data=None, n_replicas=1, rate=0.05, **changes):
+def run(folder, config=CONFIG, data=None, n_replicas=1, replicas=None, rate=0.05, **changes):
     """Trains a new toy in a folder; returns the model and the last report."""
     folder.mkdir(exist_ok=True)
     names = ("options_at", "plots", "facts", "log", "begin_with")
     options = {name: changes.pop(name) for name in names if name in changes}
-    replicas = make_replicas("mirrored", n_replicas) if n_replicas > 1 else single_replica()
+    if replicas is None:
+        replicas = make_replicas("mirrored", n_replicas) if n_replicas > 1 else single_replica()
     with replicas.scope():
         model = make_toy()
     report = train(

@@ -12,7 +12,6 @@ makes steps of full size out of the rounding errors of gradients that are exactl
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -20,6 +19,7 @@ from protocols import Seed
 from stacked_capsules.in_chunks import InChunks
 from tests.emorl import small_models as emorl_models
 from tests.stacked_capsules.small_models import constellations, images, small_constellation, small_scae
+from tests.training.same_state import assert_same_state
 from training.execution import Execution
 from training.gradient_clipping import Clipping
 from training.optimizers import Adam, RMSProp
@@ -134,19 +134,6 @@ def test_replicas_take_the_steps_of_one(case):
         other_metrics, other_variables = trained(case, n, weights)
         for step in range(N_STEPS):
             assert other_metrics[step] == pytest.approx(metrics[step], rel=1e-5, abs=1e-7), (n, step)
+        # After the first step the optimiser's slots are the gradients, each element scaled by itself.
         for got, want in zip(other_variables, variables, strict=True):
-            assert_close(got, want, n)
-
-
-def assert_close(got, want, n):
-    """After the first step the optimiser's slots are the gradients, each element scaled by itself.
-
-    A gradient that is exactly zero, of the biases that attention ignores say, is the rounding error of terms
-    as large as all gradients together; it is compared to that.
-    """
-    assert got.keys() == want.keys()
-    kinds = {name: name.rpartition("/")[2] if name.rpartition("/")[0] in want else "" for name in want}
-    for name, value in want.items():
-        alike = [np.linalg.norm(want[other]) for other in want if kinds[other] == kinds[name]]
-        error, size = np.linalg.norm(got[name] - value), np.linalg.norm(value)
-        assert error <= 1e-5 * size + 1e-8 * np.linalg.norm(alike), (n, name, error / size)
+            assert_same_state(got, want, rtol=1e-5, slots_rtol=1e-5)
