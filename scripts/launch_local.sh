@@ -2,13 +2,13 @@
 # Starts N workers of one training on this machine: scripts/launch_local.sh N command...
 #   scripts/launch_local.sh 2 ./run_mnist.sh --strategy=multi_worker --data_dir=DIR
 # What a worker prints has its number in front. A Ctrl-C goes to each worker once. Where one fails, the others
-# have GRACE_SECONDS (20) to end by themselves; then they are stopped. The exit code is that of the first that
+# have GRACE_SECONDS (40) to end by themselves; then they are stopped. The exit code is that of the first that
 # failed. GPUs are shared out evenly, unless CUDA_VISIBLE_DEVICES is set.
 set -uo pipefail
 fail() { echo "launch_local.sh: $*" >&2; exit 1; }
 [[ ${1:-} =~ ^[1-9][0-9]*$ && $# -ge 2 ]] || fail "call it as launch_local.sh N command..., with N workers"
 n=$1; shift
-grace=${GRACE_SECONDS:-20}
+grace=${GRACE_SECONDS:-40}
 
 python="$(command -v python3 || command -v python)" || fail "python3 is missing"
 addresses="$("$python" - "$n" <<'PYTHON'

@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"([^\s:\[\]/]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
 #: Ports of SLURM jobs lie from here on, below those that systems give away by themselves.
 _SLURM_PORTS, _N_SLURM_PORTS = 12_000, 20_000
 _COLLECTIVE_FAILED = re.compile(r"Collective ops is aborted|CoordinationService|WorkerService")
-_TASK = re.compile(r"/job:worker/(?:replica:0/)?task:(\d+)")
+_LOST = re.compile(r"(?:remote target|reported from) /job:worker/(?:replica:0/)?task:(\d+)")
 
 
 class Cluster(NamedTuple):
@@ -60,11 +60,14 @@ def lost_worker(error: tf.errors.OpError) -> str | None:
     """Returns what to tell of an error that another worker's end caused; None of other errors."""
     if not _COLLECTIVE_FAILED.search(error.message):
         return None
-    task = _TASK.search(error.message)  # where several are named, the first is where it began
-    gone = "a worker" if task is None else "the chief" if task[1] == "0" else f"worker {task[1]}"
+    missed = ""
+    lost = _LOST.search(error.message)  # where several are named, the first is where it began
+    if lost or "CoordinationService/Heartbeat" in error.message:  # heartbeats go to the chief
+        name = f"worker {lost[1]}" if lost and lost[1] != "0" else "the chief"
+        missed = f" ({name} was the first not to answer)"
     return (
-        f"{gone} of this training is gone, so this one stopped too: see what it said; snapshots stay, "
-        "and starting all workers again goes on from the last one"
+        f"a worker of this training is gone{missed}, so this one stopped too: see what the workers said; "
+        "snapshots stay, and starting all of them again goes on from the last one"
     )
 
 

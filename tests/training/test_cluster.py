@@ -1,6 +1,7 @@
 """Who the workers are, by what TF_CONFIG or SLURM say."""
 
 import json
+import re
 
 import pytest
 import tensorflow as tf
@@ -132,11 +133,17 @@ def test_host_and_port():
 
 
 def test_errors_of_other_workers():
-    def told(index):
-        remote = f"from remote target /job:worker/replica:0/task:{index} while calling"
-        error = tf.errors.UnavailableError(None, None, f"Collective ops is aborted by: recvmsg\n{remote}")
-        return lost_worker(error)
+    def told(cause):
+        here = "{{function_node __wrapped__CollectiveBcastRecv_device_/job:worker/replica:0/task:1}}"
+        error = tf.errors.UnavailableError(None, None, f"{here} Collective ops is aborted by: {cause}")
+        missed = re.search(r"is gone(?: \((.*) was the first not to answer\))?, so", lost_worker(error))
+        return missed[1]
 
-    assert told(2).startswith("worker 2 of this training is gone")
-    assert told(0).startswith("the chief of this training is gone")
+    remote = "Socket closed\n from remote target /job:worker/replica:0/task:{} while calling"
+    assert told(remote.format(2)) == "worker 2"
+    assert told(remote.format(0)) == "the chief"
+    assert told("Error reported from /job:worker/task:2: The following") == "worker 2"
+    assert told(remote.format(3) + remote.format(2)) == "worker 3"
+    assert told("Deadline Exceeded\n\nRPC: /tensorflow.CoordinationService/Heartbeat") == "the chief"
+    assert told("something new") is None
     assert lost_worker(tf.errors.InvalidArgumentError(None, None, "Incompatible shapes")) is None

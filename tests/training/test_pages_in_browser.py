@@ -2,10 +2,10 @@
 
 import pytest
 
-from scripts.compare_runs import comparison_page, read_runs
 from tests.training.browser import CHROMIUM, seen_in_browser
 from tests.training.run_folders import write_folder
 from tests.training.test_report_page import HOSTILE
+from training.comparison_page import comparison_page, read_runs
 from training.report_page import report_page
 
 pytestmark = [

@@ -63,7 +63,7 @@ def test_whatever_befalls_one_of_three(processes, tmp_path):
         assert time.monotonic() - begun < 60
         assert ended.pop(lost).code == -signal.SIGKILL
         for other in ended:
-            assert "of this training is gone, so this one stopped too" in other.mistake
+            assert other.mistake.startswith("error: a worker of this training is gone (")
         stopped_at = steps_in(folder(0))[-1]
 
     last = stopped_at + 7
@@ -84,3 +84,18 @@ def test_whatever_befalls_one_of_three(processes, tmp_path):
             np.testing.assert_array_equal(other[name], value, err_msg=name)
     for index in (1, 2):
         assert list(folder(index).iterdir()) == []  # made by the toy
+
+
+def test_a_chief_that_falls_silent(processes, tmp_path):
+    """As that of a host that is switched off: no connection ends, nothing comes any more."""
+    flags = ("--batch_size=12", "--snapshot_steps=5", f"--steps={LENGTH}")
+    workers = Workers(processes, 2, TOY, lambda index: (*flags, f"--folder={tmp_path}/{index}"))
+    wait_for_a_snapshot(tmp_path / "0", after=0)
+    begun = time.monotonic()
+    workers.send(0, signal.SIGSTOP)
+    try:
+        assert "is gone (the chief was the first not to answer), so this one" in workers.wait(1).mistake
+        assert time.monotonic() - begun < 60
+    finally:
+        workers.send(0, signal.SIGKILL)
+        workers.wait(0)

@@ -24,6 +24,10 @@ class Workers:
         """Sends a signal to one."""
         os.kill(self._started[index][0], number)
 
+    def wait(self, index: int) -> Ended:
+        """Waits for one."""
+        return self._processes.wait(self._started[index])
+
     def ended(self) -> list[Ended]:
         """Waits for all."""
-        return [self._processes.wait(process) for process in self._started]
+        return [self.wait(index) for index in range(len(self._started))]

@@ -3,10 +3,10 @@
 import pytest
 
 from protocols import UserError
-from scripts.compare_runs import comparison_page, read_runs
 from tests.scripts.tiny_runs import metrics
 from tests.training.run_folders import write_folder
 from tests.training.test_report_page import HOSTILE, Checker
+from training.comparison_page import comparison_page, read_runs
 
 
 def test_a_comparison(tmp_path):
