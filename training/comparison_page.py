@@ -12,10 +12,12 @@ from training.metric_panels import comparison_panel, is_main, last_value, metric
 from training.report_page import steps_and_time
 from training.run_folder import METRICS_FILE
 from training.run_record import RunRecord, read_run
-from training.score_table import score_rows
+from training.score_table import Score, mean_text, score_rows, score_text
 
 #: Differ between any two runs.
 _NAMES = ("name", "logdir", "run_suffix", "out_dir")
+
+_MEAN = "mean ± deviation"
 
 Runs = list[tuple[str, RunRecord]]
 
@@ -75,12 +77,13 @@ def _curves(runs):
 
 
 def _last_metrics(runs):
-    rows = [
-        (metric, *(last_value(run, metric) for _, run in runs))
-        for metric in metrics_of(run for _, run in runs)
-        if is_main(metric)
-    ]
-    return section("Last reports", table(_header("metric", runs), rows)) if rows else ""
+    rows = []
+    for metric in metrics_of(run for _, run in runs):
+        if is_main(metric):
+            values = [last_value(run, metric) for _, run in runs]
+            texts = ["" if value is None else score_text(value) for value in values]
+            rows.append((metric, *texts, mean_text(values)))
+    return section("Last reports", table(_header("metric", runs, _MEAN), rows)) if rows else ""
 
 
 def _scores(runs):
@@ -88,13 +91,15 @@ def _scores(runs):
     for evaluation in dict.fromkeys(scores.name for _, run in runs for scores in run.scores):
         found = [next((s for s in run.scores if s.name == evaluation), None) for _, run in runs]
         of_runs = [score_rows(scores.values) if scores else {} for scores in found]
-        rows = [("step", *(f"{scores.step:,}" if scores else "" for scores in found))]
+        rows = [("step", *(f"{scores.step:,}" if scores else "" for scores in found), "")]
         for path, column in dict.fromkeys((p, c) for of in of_runs for p, row in of.items() for c in row):
             name = ", ".join([*path.replace("_", " ").split("."), *([column] if column else [])])
-            rows.append((name, *(of.get(path, {}).get(column, "") for of in of_runs)))
-        parts.append(section(f"Scores of {evaluation}", table(_header("score", runs), rows)))
+            scores = [of.get(path, {}).get(column, Score("", None)) for of in of_runs]
+            mean = mean_text([score.value for score in scores])
+            rows.append((name, *(score.text for score in scores), mean))
+        parts.append(section(f"Scores of {evaluation}", table(_header("score", runs, _MEAN), rows)))
     return "".join(parts)
 
 
-def _header(first, runs):
-    return (first, *(name for name, _ in runs))
+def _header(first, runs, *last):
+    return (first, *(name for name, _ in runs), *last)

@@ -67,10 +67,10 @@ def comparison_panel(runs: list[tuple[str, RunRecord]], metric: str) -> str:
     return panel(metric, key, learning_curves_svg(metric, curves))
 
 
-def last_value(run: RunRecord, metric: str) -> str:
-    """Returns the last value of a metric as text, of validation where there is one; "" for none."""
+def last_value(run: RunRecord, metric: str) -> float | None:
+    """Returns the last value of a metric, of validation where there is one."""
     points = next((p for p in map(run.curve, _spellings(metric)) if p), None)
-    return score_text(points[-1][1]) if points else ""
+    return points[-1][1] if points else None
 
 
 def _keys(run):

@@ -118,7 +118,7 @@ def _scores(run):
             told.update(known)
             beside = "; ".join(f"{p.value} ({p.source})" for p in known)
             name = path.replace("_", " ").replace(".", ", ")
-            lines.append([name, *(row.get(column, "") for column in columns), beside])
+            lines.append([name, *(row[column].text if column in row else "" for column in columns), beside])
         if lines:
             header = ["score", *(column or "measured" for column in columns), "published"]
             if not any(line[-1] for line in lines):

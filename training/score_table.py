@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from training.run_record import is_number
 
@@ -12,14 +13,26 @@ _ABOUT = ("snapshot", "step", "dataset", "seed", "eval_type", "model")
 _MOST_NUMBERS = 12
 
 
-def score_rows(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Returns {path of the score: {column: text}}; the column is "" but for scores of several sets.
+class Score(NamedTuple):
+    """A cell of the table.
+
+    Attributes:
+        text: what it shows.
+        value: the number, the mean where there are several; None for lists.
+    """
+
+    text: str
+    value: float | None
+
+
+def score_rows(values: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
+    """Returns {path of the score: {column: score}}; the column is "" but for scores of several sets.
 
     Args:
         values: an evaluation's JSON. Nested names make paths, `unsupervised.refit.prior`; text and long
             lists are no scores.
     """
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, Score]] = {}
     _collect(rows, "", {name: value for name, value in values.items() if name not in _ABOUT})
     return rows
 
@@ -31,17 +44,25 @@ def score_text(value: float) -> str:
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
+def mean_text(values: Sequence[float | None]) -> str:
+    """Writes the mean of several runs' scores and their standard deviation (n - 1); "" if one has none."""
+    if len(values) < 2 or any(value is None for value in values):
+        return ""
+    return f"{score_text(statistics.fmean(values))} ± {score_text(statistics.stdev(values))}"
+
+
 def _collect(rows, path, value):
     if isinstance(value, dict):
         names = set(value)
         if names == {"mean", "std"} and all(map(is_number, value.values())):
-            rows[path] = {"": f"{score_text(value['mean'])} ± {score_text(value['std'])}"}
+            text = f"{score_text(value['mean'])} ± {score_text(value['std'])}"
+            rows[path] = {"": Score(text, value["mean"])}
         elif names and names <= {"train", "valid"} and all(map(is_number, value.values())):
-            rows[path] = {name: score_text(number) for name, number in value.items()}
+            rows[path] = {name: Score(score_text(number), number) for name, number in value.items()}
         else:
             for name, inner in value.items():
                 _collect(rows, f"{path}.{name}" if path else name, inner)
     elif is_number(value):
-        rows[path] = {"": score_text(value)}
+        rows[path] = {"": Score(score_text(value), value)}
     elif isinstance(value, list) and 0 < len(value) <= _MOST_NUMBERS and all(map(is_number, value)):
-        rows[path] = {"": ", ".join(map(score_text, value))}
+        rows[path] = {"": Score(", ".join(map(score_text, value)), None)}
