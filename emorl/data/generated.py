@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from emorl.data.config import DataConfig
 from emorl.data.stored import Rows, batches_in_order
-from protocols import DataSource, Seed
+from protocols import DataSource, PureBatches, Seed
 
 TRAIN, TEST = 0, 1  # purposes that the seeds of the two sets are folded with
 _CHUNK = 64  # scenes of a stored set are drawn in chunks, so that a larger set begins like a smaller one
@@ -42,10 +42,13 @@ def generated_source(generate: Generator, config: DataConfig) -> DataSource:
     """
     run_seed = Seed.of(config.seed).fold(TRAIN)
 
+    def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _batch(generate(run_seed.fold(step), config.batch_size), config)
+
     def train(start_step: int) -> tf.data.Dataset:
         steps = tf.data.Dataset.range(start_step, tf.int64.max)
         return steps.map(
-            lambda step: _batch(generate(run_seed.fold(step), config.batch_size), config),
+            batch,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         ).prefetch(tf.data.AUTOTUNE)
@@ -64,7 +67,7 @@ def generated_source(generate: Generator, config: DataConfig) -> DataSource:
             return batches_in_order(test_set(), config.batch_size)
         return train(0).unbatch().take(config.n_train).batch(config.batch_size)
 
-    return DataSource(train, valid, whole)
+    return DataSource(train, valid, whole, PureBatches(lambda n_steps: {}, lambda *_: batch))
 
 
 def draw_set(generate: Generator, seed: Seed, n: int, first: int = 0) -> Scenes:

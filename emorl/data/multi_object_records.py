@@ -14,6 +14,7 @@ from emorl.data.clevr import object_count
 from emorl.data.config import DataConfig
 from emorl.data.factors import FACTORS
 from emorl.data.masks import check_partition
+from emorl.data.stored import pure_batches
 from protocols import DataSource, Seed, UserError
 
 SIGNATURE = b"\x1f\x8b"  # of GZIP
@@ -83,10 +84,10 @@ def records_source(
         parsed = records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return parsed.batch(config.batch_size, drop_remainder=endless).map(decode).prefetch(2)
 
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+    def epoch(number: tf.Tensor, of: tf.data.Dataset = train) -> tf.data.Dataset:
         if not config.shuffle:
-            return train
-        windows = train.batch(window).enumerate()
+            return of
+        windows = of.batch(window).enumerate()
         return windows.map(lambda i, records: _shuffled(records, seed.fold(number).fold(i))).unbatch()
 
     def some(name: str) -> tf.data.Dataset:
@@ -106,10 +107,21 @@ def records_source(
         head = epochs(tf.constant(first, tf.int64)).skip(within)
         return finish(head.concatenate(numbers.flat_map(epochs)), endless=True)
 
+    def whole(name: str) -> tf.data.Dataset:
+        return finish(some(name), endless=False)
+
+    @functools.cache
+    def places() -> tf.data.Dataset:
+        return tf.data.Dataset.range(_count(path, train))
+
+    def order(number: int) -> np.ndarray:
+        return np.fromiter(epoch(tf.constant(number, tf.int64), places()).as_numpy_iterator(), np.int64)
+
     return DataSource(
         lambda start_step: endless("train", start_step),
         lambda start: endless("valid", start),
-        lambda name: finish(some(name), endless=False),
+        whole,
+        pure_batches(whole, order, config.batch_size),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from protocols import DataSource, UserError
+from protocols import DataSource, PureBatches, UserError, order_of_steps, rows_of_step
 
 Arrays = dict[str, np.ndarray]
 
@@ -71,11 +71,58 @@ def stored_source(
         order_seed = seed if shuffle else None
         return finish(batches_in_order(rows_of("train"), batch_size, start_step, True, order_seed))
 
+    def whole(name: str) -> tf.data.Dataset:
+        return finish(batches_in_order(rows_of(name), batch_size))
+
+    def order(epoch: int) -> np.ndarray:
+        rows = rows_of("train")
+        return epoch_order(rows.n, rows.run, rows.window, seed if shuffle else None, epoch)
+
     return DataSource(
         train_from,
         lambda start: finish(batches_in_order(rows_of("valid"), batch_size, start, repeat=True)),
-        lambda name: finish(batches_in_order(rows_of(name), batch_size)),
+        whole,
+        pure_batches(whole, order, batch_size),
     )
+
+
+def pure_batches(
+    whole: Callable[[str], tf.data.Dataset], order: Callable[[int], np.ndarray], batch_size: int
+) -> PureBatches:
+    """Makes batches of images that are read into memory; of bytes wherever the images were such.
+
+    Args:
+        whole: that of the source.
+        order: number of an epoch -> the order of its scenes, places in `whole("train")`.
+        batch_size: Of the global batch.
+    """
+
+    def arrays(n_steps: int) -> Arrays:
+        images = _concatenated([_as_bytes(b["image"]) for b in whole("train").as_numpy_iterator()])
+        return {"image": images, "order": order_of_steps(order, len(images), batch_size, n_steps)}
+
+    def between(arrays, first, n):
+        del first, n
+
+        def batch(step):
+            image = tf.gather(arrays["image"], rows_of_step(arrays["order"], step, batch_size))
+            return {"image": tf.cast(image, tf.float32) / (255.0 if image.dtype == tf.uint8 else 1.0)}
+
+        return batch
+
+    return PureBatches(arrays, between)
+
+
+def _as_bytes(images):
+    """From floats in [0, 1] to uint8, unless something is lost."""
+    as_bytes = np.rint(images * 255.0).astype(np.uint8)
+    return as_bytes if np.array_equal(as_bytes / np.float32(255.0), images) else images
+
+
+def _concatenated(parts):
+    if len({part.dtype for part in parts}) > 1:
+        parts = [p if p.dtype != np.uint8 else p / np.float32(255.0) for p in parts]
+    return np.concatenate(parts)
 
 
 def batches_in_order(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import numpy as np
 import tensorflow as tf
 
-from protocols import DataSource, Seed, UserError
+from protocols import DataSource, PureBatches, Seed, UserError, order_of_steps, rows_of_step
 from stacked_capsules.data.examples import Examples
 from stacked_capsules.data.pad_and_shift import pad_and_shift, random_offsets
 
 # What a seed is folded with.
 ORDER, TRAIN_SHIFT, WHOLE_TRAIN_SHIFT, VALID_SHIFT = range(4)
+#: By kind of numpy's types: what of them JAX has without being asked for 64 bits.
+_NARROW = {"f": np.float32, "i": np.int32, "u": np.int32}
 
 
 def from_arrays(
@@ -52,7 +55,22 @@ def from_arrays(
         index = tf.data.Dataset.range(examples.n).batch(batch_size)
         return index.map(examples.take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
-    return DataSource(train_batches, valid_batches, whole)
+    def arrays(n_steps: int) -> dict[str, np.ndarray]:
+        def rows(epoch):
+            return _epoch_order(training.n, order, tf.constant(epoch, tf.int64)).numpy()
+
+        return training.narrow() | {"order": order_of_steps(rows, training.n, batch_size, n_steps)}
+
+    def between(arrays: Mapping[str, tf.Tensor], first: tf.Tensor, n: int) -> Callable[[tf.Tensor], dict]:
+        del first, n
+
+        def batch(step):
+            offsets = training.offsets(seed.fold(TRAIN_SHIFT).fold(step), batch_size)
+            return training.take(rows_of_step(arrays["order"], step, batch_size), offsets, arrays)
+
+        return batch
+
+    return DataSource(train_batches, valid_batches, whole, PureBatches(arrays, between))
 
 
 class _Set:
@@ -69,9 +87,19 @@ class _Set:
     def offsets(self, seed, n):
         return random_offsets(seed, n, self.image_size, self.canvas_size)
 
-    def take(self, index, offsets=None):
-        """Returns the batch of the examples in `index` int64 [B], at `offsets` [B, 2] or fixed places."""
-        batch = {name: tf.gather(values, index) for name, values in self.tensors.items()}
+    def narrow(self):
+        """Returns the examples in types that JAX has too."""
+        arrays = {name: values.numpy() for name, values in self.tensors.items()}
+        return {n: v if v.dtype == np.uint8 else v.astype(_NARROW[v.dtype.kind]) for n, v in arrays.items()}
+
+    def take(self, index, offsets=None, arrays=None):
+        """Returns the batch of the examples in `index` [B], at `offsets` [B, 2] or fixed places.
+
+        They are taken from `arrays` where these are given, as `narrow` makes them.
+        """
+        examples = self.tensors if arrays is None else arrays
+        batch = {name: tf.gather(examples[name], index) for name in self.tensors}
+        batch = {n: v if n == "image" else tf.cast(v, tf.int64) for n, v in batch.items()}
         if self.image_size != (self.canvas_size, self.canvas_size):
             offsets = tf.gather(self.fixed_offsets, index) if offsets is None else offsets
             batch["image"] = pad_and_shift(batch["image"], offsets, self.canvas_size)
@@ -85,14 +113,19 @@ def _endless(
 ) -> tf.data.Dataset:
     """Returns batch(step, index int64 [B]) for step = start, start + 1, ...; earlier epochs cost nothing."""
 
-    def epoch_order(epoch):
-        index = tf.range(n, dtype=tf.int64)  # [N]
-        if order is not None:
-            index = tf.random.experimental.stateless_shuffle(index, order.fold(epoch).key, alg="philox")
-        return tf.data.Dataset.from_tensor_slices(index)
+    def epoch_rows(epoch):
+        return tf.data.Dataset.from_tensor_slices(_epoch_order(n, order, epoch))
 
     epoch, done = divmod(int(start) * batch_size, n)
-    index = tf.data.Dataset.counter(epoch).flat_map(epoch_order).skip(done)
+    index = tf.data.Dataset.counter(epoch).flat_map(epoch_rows).skip(done)
     steps = tf.data.Dataset.zip(tf.data.Dataset.counter(start), index.batch(batch_size, drop_remainder=True))
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     return steps.map(batch, tf.data.AUTOTUNE).apply(endless).prefetch(tf.data.AUTOTUNE)
+
+
+def _epoch_order(n, order, epoch):
+    """Returns the order of an epoch's examples, int64 [N]."""
+    index = tf.range(n, dtype=tf.int64)  # [N]
+    if order is None:
+        return index
+    return tf.random.experimental.stateless_shuffle(index, order.fold(epoch).key, alg="philox")

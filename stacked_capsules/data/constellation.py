@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from protocols import DataSource, Seed, UserError
+from protocols import DataSource, PureBatches, Seed, UserError
 from stacked_capsules.data.config import DataConfig
 
 #: Corners (x, y) of the basic patterns: square, triangle, pentagon, L.
@@ -71,12 +71,20 @@ def stream(config: DataConfig) -> DataSource:
             draws, groups, config.rotation_percent, config.max_translation, upscale, config.gaussian_noise
         )
 
+    def batches_of(number, purpose):
+        examples = chunk(number, purpose, final=False)
+        return {k: tf.reshape(v, [CHUNK, config.batch_size, *v.shape[1:]]) for k, v in examples.items()}
+
+    def between(_, first: tf.Tensor, n: int) -> Callable[[tf.Tensor], dict]:
+        n_chunks = (n + CHUNK - 2) // CHUNK + 1  # that so many steps may touch
+        start = first // CHUNK
+        chunks = [batches_of(start + i, TRAIN) for i in range(n_chunks)]
+        batches = {k: tf.concat([c[k] for c in chunks], 0) for k in chunks[0]}  # [n_chunks * CHUNK, B, ...]
+        return lambda step: {k: tf.gather(v, step - start * CHUNK) for k, v in batches.items()}
+
     def endless(purpose: int) -> Callable[[int], tf.data.Dataset]:
         def batches(number):
-            examples = chunk(number, purpose, final=False)
-            return tf.data.Dataset.from_tensor_slices(
-                {k: tf.reshape(v, [CHUNK, config.batch_size, *v.shape[1:]]) for k, v in examples.items()}
-            )
+            return tf.data.Dataset.from_tensor_slices(batches_of(number, purpose))
 
         def start_at(start: int) -> tf.data.Dataset:
             first, done = divmod(int(start), CHUNK)
@@ -98,7 +106,7 @@ def stream(config: DataConfig) -> DataSource:
         n_batches = -(-config.n_examples // config.batch_size)
         return each.batch(config.batch_size).apply(tf.data.experimental.assert_cardinality(n_batches))
 
-    return DataSource(endless(TRAIN), endless(VALID), whole)
+    return DataSource(endless(TRAIN), endless(VALID), whole, PureBatches(lambda n_steps: {}, between))
 
 
 def constellations(
