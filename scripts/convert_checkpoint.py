@@ -2,9 +2,11 @@
 
 TensorFlow 1:   python -m scripts.convert_checkpoint --model=scae --source=model.ckpt-300001 --out=DIR
 PyTorch:        python -m scripts.convert_checkpoint --model=emorl --source=state-200000.pth --out=DIR
+JAX:            python -m scripts.convert_checkpoint --source=step-1000.npz --out=DIR
 
 --model is scae, constellation, emorl or slot_attention. Any flag of training may follow, and --flagfile too:
-give those that shapes do not tell, such as --canvas_size for scae, --K and --input_size for emorl.
+give those that shapes do not tell, such as --canvas_size for scae, --K and --input_size for emorl. Snapshots
+of an exported step (scripts/export_step.py) hold the flags of their run.
 """
 
 from __future__ import annotations
@@ -14,14 +16,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from absl import flags
 
 from emorl import torch_checkpoint
 from protocols import TrainableModel, UserError
 from protocols.imported_state import ImportedState
+from protocols.snapshots import GLOBAL_STEP, check_arrays
 from scripts import command_line, emorl_flags, scae_flags, training_flags
 from stacked_capsules import tf1_checkpoint
 from training.optimizers import Adam, Optimizer, RMSProp
+from training.portable.npz_snapshot import read_npz_snapshot
 from training.replicas import single_replica
 from training.run_folder import prepare_run_folder, write_flags
 from training.run_lock import run_lock
@@ -30,7 +35,7 @@ from training.train_state import TrainState
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("source", "", "The checkpoint: a TensorFlow 1 prefix, or a .pth file.")
+flags.DEFINE_string("source", "", "The checkpoint: a TensorFlow 1 prefix, or a .pth or .npz file.")
 flags.DEFINE_string("out", "", "Folder of the run that is made.")
 
 #: The flags of this script; others belong to the run.
@@ -123,6 +128,9 @@ KINDS = {
 #: What flagfiles of training say.
 _SAME = {"EfficientMORL": "emorl", "SlotAttention": "slot_attention"}
 
+#: Ending of the snapshots that an exported step has made elsewhere.
+PORTABLE = ".npz"
+
 
 def main(_) -> None:
     """Reads the checkpoint, builds the model that it tells of, fills both, and writes the run's folder."""
@@ -130,21 +138,28 @@ def main(_) -> None:
     for name in _OWN:
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing: {FLAGS[name].help}")
-    checkpoint = kind.original.read(FLAGS.source)
-    told = kind.options(checkpoint)
-    adopt(kind, told)
-    flags_module = scae_flags if kind.original is not _EMORL else emorl_flags
-    model = flags_module.make_model()
-    state = kind.original.imported_state(checkpoint, model)
-    arrays = training_arrays(model, kind.original, state)
+    make_model = (emorl_flags if kind.original is _EMORL else scae_flags).make_model
+    if FLAGS.source.endswith(PORTABLE):
+        FLAGS["model"].value = kind.model
+        arrays = portable_arrays(make_model(), kind.original)
+    else:
+        checkpoint = kind.original.read(FLAGS.source)
+        told = kind.options(checkpoint)
+        adopt(kind, told)
+        model = make_model()
+        arrays = training_arrays(model, kind.original, kind.original.imported_state(checkpoint, model))
     folder = name_run(Path(FLAGS.out))
     run_flags = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
     with run_lock(folder):
         if prepare_run_folder(folder, run_flags, overwrite=FLAGS.overwrite):
             raise UserError(f"{folder} holds a run already: choose another --out, or give --overwrite")
         write_flags(folder, run_flags)
-        snapshot = write_snapshot(folder, state.step, arrays)
-    tell(kind, told, checkpoint, snapshot)
+        snapshot = write_snapshot(folder, int(arrays[GLOBAL_STEP]), arrays)
+    print(f"{snapshot}: weights and optimiser of {FLAGS.source}")
+    if not FLAGS.source.endswith(PORTABLE):
+        tell(kind, told, checkpoint)
+    print(f"score it:    python -m {kind.original.evaluation} --snapshot={folder}")
+    print(f"train it on: python -m {kind.original.script} --flagfile={folder}/flags.txt")
 
 
 def define_flags(arguments: list[str]) -> None:
@@ -153,15 +168,16 @@ def define_flags(arguments: list[str]) -> None:
     Raises:
         UserError: there is no such model.
     """
-    first = flags.FlagValues()
-    flags.DEFINE_string("model", "", "Which.", flag_values=first)
-    first(arguments, known_only=True)
-    name = _SAME.get(first.model, first.model)
+    source = training_flags.before_defined("source", arguments)
+    if source.endswith(PORTABLE):
+        arguments[1:1] = [f"--{n}={text}" for n, text in read_npz_snapshot(Path(source)).flags.items()]
+    model = training_flags.before_defined("model", arguments)
+    name = _SAME.get(model, model)
     if name in KINDS:
         importlib.import_module(KINDS[name].original.script)
         FLAGS.set_default("name", "imported")  # the name of --out takes its place
-    elif not any(argument.lstrip("-").startswith("help") for argument in arguments):
-        raise UserError(f"--model={first.model}: give one of {', '.join(KINDS)}")
+    elif not training_flags.asks_for_help(arguments):
+        raise UserError(f"--model={model}: give one of {', '.join(KINDS)}")
 
 
 def adopt(kind: Kind, told: Mapping[str, Any]) -> None:
@@ -198,6 +214,17 @@ def training_arrays(model: TrainableModel, original: Original, imported: Importe
     return {name: variable.numpy() for name, variable in state.named.items()}
 
 
+def portable_arrays(model: TrainableModel, original: Original) -> dict[str, Any]:
+    """Returns what `portable_train.py` wrote, in the types of snapshots."""
+    arrays = read_npz_snapshot(Path(FLAGS.source)).arrays
+    named = TrainState(model, original.optimizer, single_replica()).named
+    step = arrays.get(GLOBAL_STEP)
+    if step is not None:
+        arrays[GLOBAL_STEP] = step.astype(np.int64)
+    check_arrays(FLAGS.source, arrays, named)
+    return {name: arrays[name] for name in named}
+
+
 def name_run(folder: Path) -> Path:
     """Sets the flags that name the run, so that training with its flags.txt goes on in `folder`."""
     folder = folder.absolute()
@@ -209,10 +236,8 @@ def name_run(folder: Path) -> Path:
     return folder
 
 
-def tell(kind: Kind, told: Mapping[str, Any], checkpoint: Any, snapshot: str) -> None:
-    """Prints what was made, what it was made of, and how to go on."""
-    folder = Path(snapshot).parent
-    print(f"{snapshot}: weights and optimiser of {FLAGS.source}")
+def tell(kind: Kind, told: Mapping[str, Any], checkpoint: Any) -> None:
+    """Prints what the checkpoint told, and what not."""
     print("told by it:", *(f"--{name}={_text(_as_flag(value))}" for name, value in told.items()))
     defaults = [name for name in kind.untold if name not in told and not FLAGS[name].present]
     if defaults:
@@ -223,8 +248,6 @@ def tell(kind: Kind, told: Mapping[str, Any], checkpoint: Any, snapshot: str) ->
     if updates and not updates <= {checkpoint.step, checkpoint.step + 1}:
         counts = ", ".join(str(n) for n in sorted(updates))
         print(f"warning: Adam had made {counts} updates; it corrects its moments as after {checkpoint.step}")
-    print(f"score it:    python -m {kind.original.evaluation} --snapshot={folder}")
-    print(f"train it on: python -m {kind.original.script} --flagfile={folder}/flags.txt")
 
 
 def _as_flag(value):

@@ -8,13 +8,18 @@ The same command again goes on from the last snapshot; --overwrite starts anew.
 
 from absl import flags
 
+from protocols import DataSource, TrainableModel
 from scripts import command_line, scae_flags, training_flags
 from stacked_capsules.data import load
 from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
+from training.gradient_clipping import Clipping
 from training.loop import train
+from training.optimisation import Optimisation
 from training.optimizers import RMSProp
+from training.replicas import Replicas
 from training.run_folder import METRICS_FILE
 from training.schedules import Constant, ExponentialDecay
+from training.train_config import TrainConfig
 
 FLAGS = flags.FLAGS
 
@@ -29,15 +34,35 @@ flags.DEFINE_float("grad_value_clip", 0.0, "Bound of every element of the gradie
 flags.DEFINE_float("grad_norm_clip", 0.0, "Bound of their norm per sqrt(number of parameters); 0: none.")
 
 
-def main(_) -> None:
-    """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
-    config = training_flags.train_config()
-    folder = training_flags.run_folder()
-    command_line.make_deterministic(FLAGS.deterministic)
-    replicas = training_flags.replicas(FLAGS.batch_size)
+def train_config() -> TrainConfig:
+    """Returns the settings that the flags give."""
+    return training_flags.train_config()
+
+
+def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
+    """Returns the model that the flags describe, what it learns from, and how."""
     data = load(scae_flags.data_config())
     with replicas.scope():
         model = scae_flags.make_model()
+    return (
+        model,
+        data,
+        Optimisation(
+            # Epsilon as in the original: it is inside the square root, and falls with the batch (S4).
+            optimizer=RMSProp(epsilon=1e-2 / FLAGS.batch_size**2),
+            schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
+            clipping=Clipping(config.grad_value_clip, config.grad_norm_clip),
+        ),
+    )
+
+
+def main(_) -> None:
+    """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
+    config = train_config()
+    folder = training_flags.run_folder()
+    command_line.make_deterministic(FLAGS.deterministic)
+    replicas = training_flags.replicas(FLAGS.batch_size)
+    model, data, steps = recipe(config, replicas)
 
     with training_flags.prepared_folder(folder, replicas, scae_flags.architecture_flags()):
         train(
@@ -45,9 +70,7 @@ def main(_) -> None:
             data,
             config,
             folder,
-            # Epsilon as in the original: it is inside the square root, and falls with the batch (S4).
-            optimizer=RMSProp(epsilon=1e-2 / FLAGS.batch_size**2),
-            schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
+            **steps._asdict(),
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),

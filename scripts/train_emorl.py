@@ -16,13 +16,16 @@ from absl import flags
 
 from emorl.plots import emorl_plots
 from emorl.refinement_curriculum import refinement_curriculum
-from protocols import DataSource, UserError
+from protocols import DataSource, TrainableModel, UserError
 from scripts import command_line, emorl_flags, training_flags
 from training.gradient_clipping import Clipping
 from training.loop import train
+from training.optimisation import Optimisation
 from training.optimizers import Adam
+from training.replicas import Replicas
 from training.run_folder import folder_of_run
 from training.schedules import Constant, WarmUpAndDecay
+from training.train_config import TrainConfig
 
 FLAGS = flags.FLAGS
 
@@ -69,13 +72,7 @@ FLAGS.set_default("plot", True)
 
 def main(_) -> None:
     """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
-    config = training_flags.train_config(
-        max_train_steps=FLAGS.iters,
-        report_loss_steps=FLAGS.tensorboard_freq,
-        summary_steps=FLAGS.tensorboard_freq,
-        run_updates_every=FLAGS.tensorboard_freq,
-        snapshot_steps=FLAGS.checkpoint_freq,
-    )
+    config = train_config()
     folder = run_folder()
     if FLAGS.load_from_checkpoint != bool(FLAGS.checkpoint):
         raise UserError(
@@ -84,11 +81,8 @@ def main(_) -> None:
         )
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
-    iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
-    data = with_validation(emorl_flags.load_data(factors=False, masks=False))
-    data = with_threads(data, FLAGS.num_workers)
-    with replicas.scope():
-        model = emorl_flags.make_model(FLAGS.seed)
+    model, data, steps = recipe(config, replicas)
+    data = with_threads(with_validation(data), FLAGS.num_workers)
 
     with training_flags.prepared_folder(folder, replicas, emorl_flags.architecture_flags()):
         train(
@@ -96,24 +90,48 @@ def main(_) -> None:
             data,
             config,
             folder,
-            optimizer=Adam(),
-            schedule=WarmUpAndDecay(FLAGS.lr, FLAGS.warmup, FLAGS.decay_rate, FLAGS.decay_steps)
-            if FLAGS.use_scheduler
-            else Constant(FLAGS.lr),
-            # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
-            clipping=Clipping(
-                norm=5.0 if FLAGS.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6
-            ),
+            **steps._asdict(),
             replicas=replicas,
-            options_at=(lambda step: {"refinement_iters": iterations_at(step)})
-            if FLAGS.model == "EfficientMORL"
-            else (lambda step: {}),
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=training_flags.as_text(),
             facts=training_flags.facts(),
             begin_with=FLAGS.checkpoint,
             bar=FLAGS.tqdm,
         )
+
+
+def train_config() -> TrainConfig:
+    """Returns the settings that the flags give."""
+    return training_flags.train_config(
+        max_train_steps=FLAGS.iters,
+        report_loss_steps=FLAGS.tensorboard_freq,
+        summary_steps=FLAGS.tensorboard_freq,
+        run_updates_every=FLAGS.tensorboard_freq,
+        snapshot_steps=FLAGS.checkpoint_freq,
+    )
+
+
+def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
+    """Returns the model that the flags describe, what it learns from, and how."""
+    iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
+    data = emorl_flags.load_data(factors=False, masks=False)
+    with replicas.scope():
+        model = emorl_flags.make_model(FLAGS.seed)
+    scheduled = WarmUpAndDecay(FLAGS.lr, FLAGS.warmup, FLAGS.decay_rate, FLAGS.decay_steps)
+    refined = FLAGS.model == "EfficientMORL"
+    return (
+        model,
+        data,
+        Optimisation(
+            optimizer=Adam(),
+            schedule=scheduled if FLAGS.use_scheduler else Constant(FLAGS.lr),
+            # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
+            clipping=Clipping(
+                norm=5.0 if FLAGS.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6
+            ),
+            options_at=lambda step: {"refinement_iters": iterations_at(step)} if refined else {},
+        ),
+    )
 
 
 def run_folder() -> Path:

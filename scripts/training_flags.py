@@ -107,6 +107,19 @@ def as_text() -> dict[str, str]:
     return {flag.name: _text(flag) for flag in _ours() if flag.value is not None}
 
 
+def before_defined(name: str, arguments: list[str]) -> str:
+    """Returns what a flag says, on the command line or in a flag file, before flags are defined."""
+    first = flags.FlagValues()
+    flags.DEFINE_string(name, "", "", flag_values=first)
+    first(arguments, known_only=True)
+    return first[name].value
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    """Says whether the flags are to be listed, and nothing else done."""
+    return any(argument.lstrip("-").startswith("help") for argument in arguments)
+
+
 def facts() -> dict[str, Any]:
     """Returns what a run's report tells of its flags: the seed, and which differ from the defaults."""
     changed = [flag for flag in _ours() if flag.value not in (None, flag.default)]

@@ -22,6 +22,7 @@ from scripts import command_line
 from stacked_capsules.data import mnist, tfrecord
 from tests.emorl.data.test_multi_object_records import TETROMINOES
 from tests.emorl.data.test_multi_object_records import write as multi_object_write
+from training.portable import npz_snapshot
 from training.run_folder import read_flags, write_flags
 from training.snapshots import write_snapshot
 
@@ -144,10 +145,21 @@ def _snapshot(folder):
     write_snapshot(folder, 3, {**arrays, "global_step": np.int64(3)})
 
 
+def _portable(path):
+    arrays = {f"a/{i}": np.full([i + 1, 300], i, np.float32) for i in range(8)}
+    np.savez(path, **arrays, **{npz_snapshot.FLAGS: np.array('{"model": "scae"}')})
+
+
+def _read_portable(path):
+    snapshot = npz_snapshot.read_npz_snapshot(path)
+    return {**snapshot.arrays, **{name: np.array(text) for name, text in snapshot.flags.items()}}
+
+
 KINDS = {
     "generated_h5": Kind("a.h5", lambda d: _generated_h5(d / "a.h5"), _read_h5),
     "plain_h5": Kind("a.h5", lambda d: _plain_h5(d / "a.h5"), _read_h5, checked=False),
     "npz": Kind("a.npz", lambda d: _mnist(d / "a.npz"), _read_mnist),
+    "portable_npz": Kind("a.npz", lambda d: _portable(d / "a.npz"), _read_portable, n_cases=60),
     "compressed_npz": Kind("a.npz", lambda d: _compressed_mnist(d / "a.npz"), _read_mnist),
     "tfrecord": Kind(
         "a.tfrecord", lambda d: _tfrecord(d / "a.tfrecord"), tfrecord.read_file, stream=True, n_cases=60

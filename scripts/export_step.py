@@ -1,0 +1,132 @@
+"""Exports the training step, for machines that have JAX and no TensorFlow.
+
+    python -m scripts.export_step --flagfile=configs/mnist.flags --data_dir=DIR --out=portable/mnist
+    python portable/mnist/portable_train.py portable/mnist --steps=10000
+
+The flags are those of training; --model says of which script. --out gets
+    program-<i>.bin    some steps in one program, for each phase of the training that has options of its own
+    initial.npz        weights, slots of the optimiser, and the step
+    data.npz           what the batches are made of
+    manifest.json      names, shapes and types of all these, names of metrics, and the flags
+    portable_train.py  trains with them; needs jax and numpy alone
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import tensorflow as tf
+from absl import flags
+
+from protocols import UserError
+from scripts import command_line, training_flags
+from training.portable.exported_folder import Phase, check_folder, write_folder
+from training.portable.program import initial_state, phases, program_of
+from training.replicas import single_replica
+from training.snapshots import restore_state
+from training.step import TrainingStep
+from training.train_state import TrainState
+
+FLAGS = flags.FLAGS
+
+#: Platforms that a program can be for.
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+flags.DEFINE_string("out", "", "Folder for the exported step.")
+flags.DEFINE_string("data", "", "File for the data; by default data.npz in --out.")
+flags.DEFINE_integer("inner_steps", 100, "Most steps that one call of the program takes.", lower_bound=1)
+flags.DEFINE_list("platforms", list(PLATFORMS), "What the program is for.")
+flags.DEFINE_enum(
+    *("matmul_precision", "highest", ["highest", "default"]),
+    "highest: float32 everywhere; default: what the platform takes for it, such as TF32 or bfloat16.",
+)
+flags.DEFINE_string("snapshot", "", "Begin with a run's snapshot: its prefix, or the run's folder.")
+
+#: The flags that are not the run's: those of this script, and one that would delete.
+_OWN = ("overwrite", "out", "data", "inner_steps", "platforms", "matmul_precision", "snapshot")
+
+#: --model -> the script that trains it.
+SCRIPTS = {
+    **dict.fromkeys(("scae", "constellation"), "scripts.train"),
+    **dict.fromkeys(("EfficientMORL", "SlotAttention"), "scripts.train_emorl"),
+}
+
+
+def main(_) -> None:
+    """Builds what the training script would train, and exports its step."""
+    folder = Path(FLAGS.out)
+    check(folder)
+    from training.portable.lowering import exported_program  # not above: it needs jax
+
+    script = importlib.import_module(SCRIPTS[FLAGS.model])
+    config = script.train_config()
+    model, source, how = script.recipe(config, single_replica())
+    if source.pure is None:
+        raise UserError(f"--dataset={FLAGS.dataset}: its batches exist in TensorFlow's pipeline alone")
+    data = source.pure.arrays(config.max_train_steps)
+    step = TrainingStep(
+        model, how.optimizer, how.schedule, how.clipping, statistics_every=config.summary_steps
+    )
+    state = TrainState(model, how.optimizer, single_replica())
+    if FLAGS.snapshot:
+        restore_state(folder, state.named, print, FLAGS.snapshot)
+
+    tf.config.experimental.enable_tensor_float_32_execution(FLAGS.matmul_precision == "default")
+    parts = []
+    for first, options in phases(how.options_at, config.max_train_steps):
+        with_options = replace(step, options=options)
+        program = program_of(with_options, source.pure, data, config.seed, FLAGS.inner_steps)
+        content = exported_program(program, program.arguments, FLAGS.platforms)
+        parts.append(Phase(first, options, program.metrics, content))
+        print(f"program of the steps from {first} on: {len(content) / 1e6:.1f} MB", *options.items())
+    facts = {
+        "flags": {name: text for name, text in training_flags.as_text().items() if name not in _OWN},
+        "batch_size": FLAGS.batch_size,
+        "inner_steps": FLAGS.inner_steps,
+        "last_step": config.max_train_steps,
+        "platforms": FLAGS.platforms,
+        "matmul_precision": FLAGS.matmul_precision,
+    }
+    data_file = Path(FLAGS.data or folder / "data.npz")
+    write_folder(folder, parts, initial_state(program, state), data, data_file, facts)
+    print(f"{data_file}: {sum(array.nbytes for array in data.values()) / 1e6:.1f} MB of data")
+    print(f"train it: python {folder}/portable_train.py {folder}" + f" --data={data_file}" * bool(FLAGS.data))
+
+
+def check(folder: Path) -> None:
+    """Raises a UserError for flags that an export has no use for, before anything takes time."""
+    if not FLAGS.out:
+        raise UserError(f"--out is missing: {FLAGS['out'].help}")
+    check_folder(folder)
+    unknown = sorted(set(FLAGS.platforms) - set(PLATFORMS))
+    if unknown or not FLAGS.platforms:
+        raise UserError(f"--platforms={','.join(FLAGS.platforms)}: choose of {', '.join(PLATFORMS)}")
+    if FLAGS.replicas > 1 or FLAGS.strategy not in ("auto", "single"):
+        raise UserError(
+            f"--strategy={FLAGS.strategy} --replicas={FLAGS.replicas}: a portable step has one replica"
+        )
+    if "checkpoint" in FLAGS and FLAGS.checkpoint:
+        raise UserError(f"--checkpoint={FLAGS.checkpoint}: an export begins with --snapshot")
+    if not importlib.util.find_spec("jax"):
+        raise UserError("exporting the step needs JAX: pip install '.[jax]'")
+
+
+def define_flags(arguments: list[str]) -> None:
+    """Defines the flags of the training script that belongs to `--model`.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    model = training_flags.before_defined("model", arguments)
+    if model in SCRIPTS:
+        importlib.import_module(SCRIPTS[model])
+        FLAGS.set_default("name", "exported")
+    elif not training_flags.asks_for_help(arguments):
+        raise UserError(f"--model={model}: give one of {', '.join(SCRIPTS)}, or a --flagfile that does")
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags)

@@ -1,0 +1,145 @@
+"""Steps that leave: exported, taken by JAX alone, brought back, and compared with the ordinary training."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from protocols.snapshots import read_snapshot
+from tests.scripts.processes import REPO
+from tests.scripts.tiny_runs import SCENES
+
+EXPORT, CONVERT = "scripts.export_step", "scripts.convert_checkpoint"
+needs_jax = pytest.mark.skipif(
+    not importlib.util.find_spec("jax"), reason="the portable step needs the extra [jax]"
+)
+N_STEPS = 50
+
+EVERY_STEP = ("--ema=0", "--run_updates_every=1", "--report_loss_steps=1", "--summary_steps=20")
+#: What trains: the script, its flags, and the end of their names.
+SYSTEMS = {
+    "images": (
+        "scripts.train",
+        (
+            *("--model=scae", "--dataset=digits", "--canvas_size=30", "--n_part_caps=2", "--n_obj_caps=2"),
+            *("--template_size=3", "--n_part_special_features=2", "--batch_size=4", "--lr=3e-5"),
+            *("--colorize_templates", "--use_alpha_channel", *EVERY_STEP, f"--max_train_steps={N_STEPS}"),
+        ),
+    ),
+    "points": (
+        "scripts.train",
+        (f"--flagfile={REPO}/configs/constellation.flags", *EVERY_STEP, f"--max_train_steps={N_STEPS}"),
+    ),
+    "scenes": (
+        "scripts.train_emorl",
+        (
+            *("--model=EfficientMORL", *SCENES, "--input_size=3,8,8", "--data_path={scenes}", "--ema=0"),
+            *("--tensorboard_freq=1", "--geco_reconstruction_target=-1.2", "--geco_warm_start=5"),
+            *(f"--refinement_curriculum=-1:1,{N_STEPS - 2}:0", f"--iters={N_STEPS}", "--use_scheduler"),
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """A file of scenes, small enough."""
+    path = tmp_path_factory.mktemp("scenes") / "scenes.h5"
+    with h5py.File(path, "w") as file:
+        for seed, split in enumerate(("train", "test")):
+            file[f"{split}/imgs"] = np.random.default_rng(seed).integers(0, 256, (7, 8, 8, 3), np.uint8)
+    return path
+
+
+def train_elsewhere(folder, *flags):
+    """Runs the program in the exported folder, in a process that can import nothing of this code base."""
+    program = "import runpy, sys; sys.modules['tensorflow'] = None; sys.argv = sys.argv[1:]; "
+    program += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-I", "-c", program, f"{folder}/portable_train.py", str(folder), *flags]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def losses(folder, name):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, N_STEPS + 1))
+    return np.array([line[name] for line in lines])
+
+
+@needs_jax
+@pytest.mark.slow
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_jax_follows_tensorflow(processes, scenes, tmp_path, system):
+    script, flags = SYSTEMS[system]
+    flags = [flag.format(scenes=scenes) for flag in flags if not flag.startswith("--name")]
+    exported = tmp_path / "exported"
+    n_most = 20 if system == "points" else 1  # on CPUs convolutions within loops are slow
+    ended = processes.run(EXPORT, *flags, f"--out={exported}", f"--inner_steps={n_most}")
+    assert ended.code == 0, ended.stderr
+    train_elsewhere(exported, "--report_steps=1")
+    source = exported / "run" / f"step-{N_STEPS}.npz"
+    ended = processes.run(CONVERT, f"--source={source}", f"--out={tmp_path}/back")
+    assert ended.code == 0, ended.stderr
+
+    ended = processes.run(script, *flags, "--name=ordinary", f"--logdir={tmp_path}/{{name}}")
+    assert ended.code == 0, ended.stderr
+    want = losses(tmp_path / "ordinary", "train/loss")
+    np.testing.assert_allclose(losses(exported / "run", "loss"), want, rtol=1e-4)
+    assert_same_weights(read_snapshot(f"{tmp_path}/back"), read_snapshot(f"{tmp_path}/ordinary"))
+
+    if system == "points":
+        more = (f"--flagfile={tmp_path}/back/flags.txt", f"--max_train_steps={N_STEPS + 1}")
+        ended = processes.run(script, *more)
+        assert ended.code == 0, ended.stderr
+        assert f"goes on from step {N_STEPS}" in ended.stdout
+
+
+def assert_same_weights(got, want):
+    """Compares them together: both optimisers make steps even of a single gradient's rounding error."""
+    assert got.keys() == {name for name in want if not name.startswith("report/")}
+    weights = [name for name in want if {f"{name}/momentum", f"{name}/adam_m"} & want.keys()]
+    error, norm = (
+        np.linalg.norm(np.concatenate([np.ravel(values[name]) for name in weights]))
+        for values in ({name: got[name] - want[name] for name in weights}, want)
+    )
+    assert error <= 1e-4 * norm
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--model=scae", "--out is missing"),
+        ("--out={out}", "--model=: give one of scae, constellation, EfficientMORL, SlotAttention"),
+        ("--model=scae --out={taken}", "holds an exported step already"),
+        ("--model=scae --out={out} --platforms=cpu,vax", "choose of cpu, cuda, tpu"),
+        ("--model=scae --out={out} --strategy=mirrored", "a portable step has one replica"),
+        ("--model=scae --out={out} --inner_steps=0", "inner_steps"),
+        ("--model=EfficientMORL --out={out} --dataset=clevr6", "--dataset=clevr6 has no generator"),
+        ("--model=EfficientMORL --out={out} --checkpoint=a", "an export begins with --snapshot"),
+    ],
+)
+def test_mistakes(processes, tmp_path, flags, words):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "manifest.json").touch()
+    places = {"out": tmp_path / "out", "taken": tmp_path / "taken"}
+    assert words in processes.run(EXPORT, *flags.format(**places).split()).mistake
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "damaged, or no snapshot of portable_train.py"), (None, "cannot be opened")]
+)
+def test_what_is_no_snapshot_is_not_brought_back(processes, tmp_path, content, words):
+    source = tmp_path / "step-1.npz"
+    if content is not None:
+        source.write_bytes(content)
+    assert words in processes.run(CONVERT, f"--source={source}", f"--out={tmp_path}/out").mistake
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,88 @@
+"""The folder of an exported step, as `portable_train.py` reads it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from protocols import UserError
+
+MANIFEST_FILE = "manifest.json"
+
+#: What needs jax and numpy alone.
+RUNNER = Path(__file__).with_name("portable_train.py")
+
+
+class Phase(NamedTuple):
+    """A part of the training with options of its own.
+
+    Attributes:
+        first_step: number of steps taken before it.
+        options: the model's.
+        metrics: names of what its program returns of each step.
+        content: the program, as `exported_program` makes it.
+    """
+
+    first_step: int
+    options: Mapping[str, Any]
+    metrics: Sequence[str]
+    content: bytes
+
+
+def check_folder(folder: Path) -> None:
+    """Raises a UserError where an export lies already."""
+    if (folder / MANIFEST_FILE).exists():
+        raise UserError(f"{folder} holds an exported step already: choose another --out, or delete it")
+
+
+def write_folder(
+    folder: Path,
+    phases: Sequence[Phase],
+    state: Mapping[str, np.ndarray],
+    data: Mapping[str, np.ndarray],
+    data_file: Path,
+    facts: Mapping[str, Any],
+) -> None:
+    """Writes all that another machine needs; the manifest comes last, so that a part is no export.
+
+    Args:
+        folder: where.
+        phases: in their order.
+        state: what training begins with, in the order of the programs' arguments.
+        data: likewise.
+        data_file: where the data go.
+        facts: further entries of the manifest.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        programs = []
+        for i, phase in enumerate(phases):
+            file = f"program-{i}.bin"
+            (folder / file).write_bytes(phase.content)
+            checksum = hashlib.sha256(phase.content).hexdigest()
+            about = {"first_step": phase.first_step, "options": dict(phase.options)}
+            programs.append(about | {"file": file, "sha256": checksum, "metrics": list(phase.metrics)})
+        np.savez(folder / "initial.npz", **state)
+        with open(data_file, "wb") as file:
+            np.savez(file, **data)
+        shutil.copyfile(RUNNER, folder / RUNNER.name)
+        arrays = {"state": _entries(state), "data": _entries(data)}
+        manifest = {"format": 1, **facts, "programs": programs, **arrays}
+        (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror or error}; choose another --out"
+        ) from None
+
+
+def _entries(arrays):
+    return [{"name": n, "shape": list(a.shape), "dtype": a.dtype.name} for n, a in arrays.items()]
