@@ -3,21 +3,22 @@
     python -m scripts.benchmark --case=scae_mnist_train --json=train.json
     python -m scripts.benchmark --case=all --json=all.json
     python -m scripts.benchmark --case=all --compare=all.json
+    python -m scripts.benchmark --case=scae_mnist_train -- --batch_size=32 --n_part_caps=64
 
-Each case has a process of its own, for its peak memory. The machine should be idle.
+What follows after `--` are flags of the training script, over those of the case's configuration. Each case
+has a process of its own, for its peak memory. The machine should be idle.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from absl import flags
 from protocols import UserError
 from scripts import command_line
 from scripts.benchmark_cases import CASES, ORIGINALS, Workload
-from scripts.benchmark_numbers import read_numbers
+from scripts.benchmark_numbers import in_a_process_of_its_own, read_numbers
 
 FLAGS = flags.FLAGS
 
@@ -46,8 +47,9 @@ _MIN_CALLS = 5
 _REGRESSION = 0.9
 
 
-def main(_) -> None:
+def main(arguments: list[str]) -> None:
     """Measures the cases, prints a table and writes the numbers."""
+    overrides = arguments[1:]
     cases = list(CASES) if FLAGS.case == "all" else FLAGS.case.split(",")
     for case in cases:
         if case not in CASES:
@@ -56,11 +58,12 @@ def main(_) -> None:
     if len(cases) == 1:
         seconds = FLAGS.seconds  # the cases read a configuration's flags over these
         path = FLAGS.json
-        numbers = {"case": cases[0], **measure(CASES[cases[0]](), seconds), **environment()}
+        measured = measure(CASES[cases[0]](*overrides), seconds)
+        numbers = {"case": cases[0], "flags": overrides, **measured, **environment()}
         results = {cases[0]: numbers}
     else:
         path = FLAGS.json
-        results = numbers = {case: in_a_process_of_its_own(case, FLAGS.seconds) for case in cases}
+        results = numbers = {case: in_a_process_of_its_own(case, FLAGS.seconds, overrides) for case in cases}
     print(table(results, earlier))
     if path:
         try:
@@ -74,6 +77,7 @@ def main(_) -> None:
 
 def measure(workload: Workload, seconds: float) -> dict[str, float]:
     """Times a workload's calls; rates are of the median call."""
+    built = peak_rss_mb()
     first_call = timed(workload)
     for _ in range(_WARM_UP_CALLS):
         timed(workload)
@@ -90,6 +94,7 @@ def measure(workload: Workload, seconds: float) -> dict[str, float]:
         "calls": len(calls),
         "cpu_s_per_step": cpu_s,
         "first_call_s": first_call,
+        "built_rss_mb": built,
         "peak_rss_mb": peak_rss_mb(),
     }
 
@@ -108,24 +113,9 @@ def peak_rss_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def in_a_process_of_its_own(case: str, seconds: float) -> dict[str, Any]:
-    """Measures one case as this script does alone.
-
-    Raises:
-        UserError: it failed.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "numbers.json"
-        command = [sys.executable, "-m", "scripts.benchmark", f"--case={case}", f"--seconds={seconds}"]
-        done = subprocess.run([*command, f"--json={path}"], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise UserError(f"--case={case} failed: {done.stderr.strip().splitlines()[-1:]}; run it alone")
-        return json.loads(path.read_text())
-
-
 def ratio(results: dict[str, Any], earlier: dict[str, Any], case: str) -> float:
-    """Returns a case's rate over its earlier one; infinite where there is none."""
-    if case not in earlier:
+    """Returns a case's rate over its earlier one with the same flags; infinite where there is none."""
+    if case not in earlier or results[case].get("flags", []) != earlier[case].get("flags", []):
         return float("inf")
     return results[case]["examples_per_s"] / earlier[case]["examples_per_s"]
 
@@ -135,18 +125,19 @@ def table(results: dict[str, Any], earlier: dict[str, Any]) -> str:
     head = ["case", "examples/s", "original", "ratio", "peak MB", "original", "first call, s"]
     rows = [[*head, "over earlier"] if earlier else head]
     for case, numbers in results.items():
-        original = ORIGINALS[case]
+        original = ORIGINALS[case] if not numbers.get("flags") else None
         row = [
-            case,
+            " ".join([case, *numbers.get("flags", [])]),
             f"{numbers['examples_per_s']:.4g}",
-            f"{original.examples_per_s:g}",
-            f"{numbers['examples_per_s'] / original.examples_per_s:.2f}",
+            f"{original.examples_per_s:g}" if original else "",
+            f"{numbers['examples_per_s'] / original.examples_per_s:.2f}" if original else "",
             f"{numbers['peak_rss_mb']:.0f}",
-            f"{original.peak_rss_mb:g}",
+            f"{original.peak_rss_mb:g}" if original else "",
             f"{numbers['first_call_s']:.1f}",
         ]
         if earlier:
-            row.append(f"{ratio(results, earlier, case):.2f}" if case in earlier else "")
+            over = ratio(results, earlier, case)
+            row.append(f"{over:.2f}" if math.isfinite(over) else "")
         rows.append(row)
     rows.insert(1, ["---"] * len(rows[0]))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
@@ -165,4 +156,4 @@ def environment() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, takes_arguments=True)

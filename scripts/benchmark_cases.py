@@ -6,6 +6,7 @@ their flags, as some names mean something else in others.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from training.train_state import TrainState
 
 FLAGS = flags.FLAGS
 _CONFIGS = Path(__file__).parent.parent / "configs"
+_TWO_IMAGES = ("--batch_size=2", "--refinement_curriculum=-1:1")
 
 
 class Workload(NamedTuple):
@@ -35,57 +37,59 @@ class Workload(NamedTuple):
         call: does it once; its tensors are waited for.
         batch_size: examples of each step.
         steps_per_call: steps that one call takes.
+        on_pipeline: makes a call that takes its batches from the training's own pipeline.
     """
 
     call: Callable[[], Any]
     batch_size: int
     steps_per_call: int = 1
+    on_pipeline: Callable[[], Callable[[], Any]] | None = None
 
 
-def scae_mnist_train() -> Workload:
+def scae_mnist_train(*overrides: str) -> Workload:
     """One training step of run_mnist.sh."""
-    model, images = _scae_mnist()
+    model, images, pipeline = _scae_mnist(overrides)
     batch = {"image": images, "label": tf.range(len(images), dtype=tf.int64) % 10}
-    return _training(model, batch, RMSProp(epsilon=1e-2 / len(images) ** 2))
+    return _training(model, batch, pipeline, RMSProp(epsilon=1e-2 / len(images) ** 2))
 
 
-def scae_mnist_infer() -> Workload:
+def scae_mnist_infer(*overrides: str) -> Workload:
     """Prior and posterior presences of object capsules."""
-    model, images = _scae_mnist()
+    model, images, _ = _scae_mnist(overrides)
     infer = tf.function(model.object_presences, autograph=False)
     return Workload(lambda: infer(images), len(images))
 
 
-def scae_constellation_train() -> Workload:
+def scae_constellation_train(*overrides: str) -> Workload:
     """Training steps of run_constellation.sh, as many in each call as there."""
-    scae_flags = _read_scae_flags("constellation.flags")
+    scae_flags = _read_scae_flags("constellation.flags", overrides)
     model = scae_flags.make_model()
-    batch = next(iter(load(scae_flags.data_config()).train(0)))
+    pipeline = functools.partial(_scae_batches, scae_flags)
     optimizer = RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
-    return _training(model, batch, optimizer, steps_per_call=FLAGS.steps_per_call)
+    return _training(model, next(iter(pipeline())), pipeline, optimizer, FLAGS.steps_per_call)
 
 
-def emorl_tetrominoes_train() -> Workload:
+def emorl_tetrominoes_train(*overrides: str) -> Workload:
     """One training step of run_tetrominoes.sh: 32 scenes, three refinements, GECO at work."""
-    return _emorl_training("tetrominoes.flags", batch_size=32, refinement_iters=3)
+    return _emorl_training("tetrominoes.flags", overrides)
 
 
-def emorl_tetrominoes_infer() -> Workload:
+def emorl_tetrominoes_infer(*overrides: str) -> Workload:
     """Everything that EfficientMORL infers of 32 scenes of tetrominoes in three refinements."""
-    return _emorl_inference("tetrominoes.flags", batch_size=32, refinement_iters=3)
+    return _emorl_inference("tetrominoes.flags", overrides)
 
 
-def emorl_clevr6_train() -> Workload:
+def emorl_clevr6_train(*overrides: str) -> Workload:
     """A training step of run_clevr6.sh on two images, with one refinement."""
-    return _emorl_training("clevr6.flags", batch_size=2, refinement_iters=1)
+    return _emorl_training("clevr6.flags", [*_TWO_IMAGES, *overrides])
 
 
-def emorl_clevr6_infer() -> Workload:
+def emorl_clevr6_infer(*overrides: str) -> Workload:
     """Everything that EfficientMORL infers of two images of CLEVR6's size in one refinement."""
-    return _emorl_inference("clevr6.flags", batch_size=2, refinement_iters=1)
+    return _emorl_inference("clevr6.flags", [*_TWO_IMAGES, *overrides])
 
 
-CASES: dict[str, Callable[[], Workload]] = {
+CASES: dict[str, Callable[..., Workload]] = {
     case.__name__: case
     for case in (
         *(scae_mnist_train, scae_mnist_infer, scae_constellation_train),
@@ -117,26 +121,34 @@ ORIGINALS = {
 }
 
 
-def _scae_mnist():
-    """Returns the model, and images of noise: what they show does not change how long it takes."""
-    scae_flags = _read_scae_flags("mnist.flags")
+def _scae_mnist(overrides):
+    """Returns the model, images of noise (what they show changes no time), and the training's pipeline."""
+    scae_flags = _read_scae_flags("mnist.flags", overrides)
     model = scae_flags.make_model()
     images = np.random.default_rng(0).uniform(size=[FLAGS.batch_size, *model.image_shape])  # [B, H, W, C]
-    return model, tf.constant(images, tf.float32)
+    return model, tf.constant(images, tf.float32), functools.partial(_scae_batches, scae_flags)
 
 
-def _read_scae_flags(config):
-    from scripts import scae_flags, train  # noqa: F401 (defines the flags)
+def _scae_batches(scae_flags):
+    return load(scae_flags.data_config()).train(0)
 
-    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}"])
+
+def _read_scae_flags(config, overrides):
+    from scripts import scae_flags, train, training_flags  # noqa: F401 (train defines the flags)
+
+    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}", *overrides])
+    training_flags.set_threads()
     return scae_flags
 
 
-def _emorl_training(config, batch_size, refinement_iters):
-    model, images = _emorl(config, batch_size)
+def _emorl_training(config, overrides):
+    from scripts import emorl_flags
+
+    model, images, refinement_iters = _emorl(config, overrides)
     return _training(
         model,
         {"image": images},
+        lambda: emorl_flags.load_data(factors=False, masks=False).train(0),
         Adam(),
         clipping=Clipping(norm=5.0, norm_per_parameter=False, norm_margin=1e-6),
         first_step=model.config.geco_warm_start,
@@ -144,25 +156,28 @@ def _emorl_training(config, batch_size, refinement_iters):
     )
 
 
-def _emorl_inference(config, batch_size, refinement_iters):
-    model, images = _emorl(config, batch_size)
+def _emorl_inference(config, overrides):
+    model, images, refinement_iters = _emorl(config, overrides)
     infer = tf.function(lambda x: model(x, refinement_iters=refinement_iters), autograph=False)
-    return Workload(lambda: infer(images), batch_size)
+    return Workload(lambda: infer(images), len(images))
 
 
-def _emorl(config, batch_size):
-    """Returns the model, and images of noise: what they show does not change how long it takes."""
+def _emorl(config, overrides):
+    """Returns the model, images of noise, and the number of refinements."""
+    from emorl.refinement_curriculum import refinement_curriculum
     from scripts import emorl_flags, train_emorl  # noqa: F401 (defines the flags)
 
-    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}"])
+    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}", *overrides])
     model = emorl_flags.make_model()
-    shape = [batch_size, model.config.size, model.config.size, 3]  # [B, H, W, 3]
-    return model, tf.constant(np.random.default_rng(0).uniform(size=shape), tf.float32)
+    shape = [FLAGS.batch_size, model.config.size, model.config.size, 3]  # [B, H, W, 3]
+    images = tf.constant(np.random.default_rng(0).uniform(size=shape), tf.float32)
+    return model, images, refinement_curriculum(FLAGS.refinement_curriculum)(0)
 
 
 def _training(
     model: TrainableModel,
     batch: Batch,
+    pipeline: Callable[[], tf.data.Dataset],
     optimizer: Optimizer,
     steps_per_call: int = 1,
     clipping: Clipping | None = None,
@@ -175,8 +190,14 @@ def _training(
     options = options or {}
     step = TrainingStep(model, optimizer, Constant(1e-5), clipping or Clipping())
     execution = Execution(step, state, replicas, seed=0)
-    batches = replicas.iterate(tf.data.Dataset.from_tensors(batch).repeat())
-    batch_size = len(tf.nest.flatten(batch)[0])
+
+    def calls_on(dataset):
+        batches = replicas.iterate(dataset)
+        return lambda: execution.steps(batches, steps_per_call, **options).values
+
     return Workload(
-        lambda: execution.steps(batches, steps_per_call, **options).values, batch_size, steps_per_call
+        calls_on(tf.data.Dataset.from_tensors(batch).repeat()),
+        len(tf.nest.flatten(batch)[0]),
+        steps_per_call,
+        lambda: calls_on(pipeline()),
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
@@ -21,7 +22,7 @@ FLAGS = flags.FLAGS
 
 #: May differ between the workers of one training: the chief has the run's folder, and each host its data.
 _OF_THE_HOST = {
-    *("logdir", "out_dir", "checkpoint", "join_secs"),
+    *("logdir", "out_dir", "checkpoint", "join_secs", "intra_op_threads"),
     *("data_dir", "valid_file", "data_path", "h5_path"),
 }
 
@@ -42,6 +43,12 @@ def define() -> None:
     flags.DEFINE_boolean("deterministic", False, "Asks TensorFlow for bit-wise repeatable operations.")
     flags.DEFINE_boolean("check_numerics", False, "Stops at the first NaN or infinity, naming the operation.")
     flags.DEFINE_integer("steps_per_call", 1, "Most steps between returns to Python; changes no number.")
+    flags.DEFINE_integer(
+        "intra_op_threads",
+        0,
+        "Threads of one operation; 0: TensorFlow's choice; 1 where all are small.",
+        lower_bound=0,
+    )
     flags.DEFINE_boolean("jit_compile", False, "XLA compiles the step as a whole: for GPUs, one replica.")
 
     # Reports
@@ -69,6 +76,7 @@ def replicas(batch_size: int) -> Replicas:
         UserError: there are no such devices, the batch cannot be split over them, or XLA is to compile a step
             that has several.
     """
+    set_threads()
     facts = {f"--{name}": value for name, value in as_text().items() if name not in _OF_THE_HOST}
     replicas = make_replicas(FLAGS.strategy, FLAGS.replicas, facts=facts, join_secs=FLAGS.join_secs)
     replicas.check_batch_size(batch_size)
@@ -77,6 +85,12 @@ def replicas(batch_size: int) -> Replicas:
             f"--jit_compile is for one replica, and there are {replicas.n}: leave it out, or set --replicas=1"
         )
     return replicas
+
+
+def set_threads() -> None:
+    """Sets the threads of an operation, before TensorFlow starts any."""
+    if FLAGS.intra_op_threads > 0:
+        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.intra_op_threads)
 
 
 def run_folder() -> Path:

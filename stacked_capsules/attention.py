@@ -54,10 +54,13 @@ class MultiHeadAttention(keras.layers.Layer):
         Returns:
             [B, N, d_v].
         """
-        q, k, v = (
-            self._split_heads(project(x))  # [B, heads, N or M, d or d_v / heads]
-            for project, x in ((self.query, queries), (self.key, keys), (self.value, values))
-        )
+        if queries is keys and keys is values:
+            q, k, v = self._project_together(queries)  # [B, heads, N, d / heads] each
+        else:
+            q, k, v = (
+                self._split_heads(project(x), self.n_heads)  # [B, heads, N or M, d or d_v / heads]
+                for project, x in ((self.query, queries), (self.key, keys), (self.value, values))
+            )
         if presence is not None:
             presence = presence[:, tf.newaxis]  # [B, 1, M]
         read = attend(q, k, v, presence, self.presence_mask)  # [B, heads, N, d_v / heads]
@@ -65,8 +68,17 @@ class MultiHeadAttention(keras.layers.Layer):
         read = tf.reshape(read, [-1, read.shape[1], self.value.units])  # [B, N, d_v]
         return self.combine(read)
 
-    def _split_heads(self, x):
-        x = tf.reshape(x, [-1, x.shape[1], self.n_heads, x.shape[2] // self.n_heads])  # [B, N, heads, d]
+    def _project_together(self, x):
+        """Queries, keys and values of the same points, in one product."""
+        projections = (self.query, self.key, self.value)
+        kernel = tf.concat([projection.kernel for projection in projections], 1)  # [d, 3 * units]
+        bias = tf.concat([projection.bias for projection in projections], 0)  # [3 * units]
+        heads = self._split_heads(tf.tensordot(x, kernel, 1) + bias, 3 * self.n_heads)
+        return tf.split(heads, 3, axis=1)
+
+    @staticmethod
+    def _split_heads(x, n_heads):
+        x = tf.reshape(x, [-1, x.shape[1], n_heads, x.shape[2] // n_heads])  # [B, N, heads, d]
         return tf.transpose(x, [0, 2, 1, 3])  # [B, heads, N, d]
 
     def compute_output_shape(self, queries_shape, keys_shape, values_shape, presence_shape=None):

@@ -16,8 +16,8 @@ from stacked_capsules.nonlinearities import nonlinearity
 from stacked_capsules.pixel_mixture import PixelMixture, with_presence
 from stacked_capsules.resampler import affine_grid, resample
 
-#: Examples whose pixels times parts fit into the cache together.
-_EXAMPLES_AT_A_TIME = 4
+#: Parts times pixels whose samples fit into the cache together.
+_POINTS_AT_A_TIME = 2**18
 
 
 class DecodedImage(NamedTuple):
@@ -100,7 +100,8 @@ class TemplateDecoder(keras.layers.Layer):
 
         self._template_nonlinearity = nonlinearity(template_nonlin, "template_nonlin")
         self._color_nonlinearity = nonlinearity(color_nonlin, "color_nonlin")
-        self._explain_in_chunks = InChunks(self._explain, _EXAMPLES_AT_A_TIME)
+        n_points = n_templates * output_size[0] * output_size[1]
+        self._explain_in_chunks = InChunks(self._explain, max(1, _POINTS_AT_A_TIME // n_points))
         if colorize_templates:
             self.color_hidden = dense(32, "color_hidden", activation="relu")
             self.color_output = dense(n_channels, "color_output")

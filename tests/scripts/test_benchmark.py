@@ -56,3 +56,29 @@ def test_compares_with_nothing_else(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UserError, match="give a file that --json wrote"):
         read_numbers(str(path))
+
+
+def test_flags_change_a_case(processes, tmp_path):
+    path = tmp_path / "numbers.json"
+    flags = ("--batch_size=2", "--n_caps=2")
+    ended = processes.run(
+        *("scripts.benchmark", "--case=scae_constellation_train", "--seconds=0", f"--json={path}"),
+        *("--", *flags),
+    )
+    assert ended.code == 0, ended.stderr
+    numbers = json.loads(path.read_text())
+    assert (numbers["batch_size"], numbers["flags"]) == (2, list(flags))
+    assert 0.0 < numbers["built_rss_mb"] <= numbers["peak_rss_mb"]
+    row = ended.stdout.splitlines()[-1].split(" | ")
+    assert row[0] == "| scae_constellation_train --batch_size=2 --n_caps=2"
+    assert row[2:4] == ["", ""]  # the original was measured with other flags
+    earlier = {"scae_constellation_train": {"examples_per_s": 1.0}}
+    assert ratio({"scae_constellation_train": numbers}, earlier, "scae_constellation_train") == float("inf")
+
+
+def test_input_keeps_up(processes):
+    ended = processes.run(
+        "scripts.benchmark_input", "--case=scae_constellation_train", "--turns=1", "--seconds=0"
+    )
+    assert ended.code == 0, ended.stderr
+    assert float(ended.stdout.split("median ratio ")[1]) > 0.0

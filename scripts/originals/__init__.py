@@ -1,0 +1,1 @@
+"""The original programs, measured as `scripts.benchmark` measures this one; see `measure`."""
