@@ -61,10 +61,10 @@ class Layout(NamedTuple):
 class Program:
     """Up to `n_most` training steps.
 
-    Its arguments are, flat and in this order, `state` by name, the number of steps to take (int32 []), and
-    `data` by name. It returns the state, the number of steps that were sound (int32 []; it stops before the
-    state of one that was not, see `training.step.is_sound`), and metrics float32 [n_most, n_metrics]: a row
-    for each step taken, then that of the step that was not sound; others are zero.
+    Its arguments are, flat and in this order, `state` by name, the number of steps to take (int32 [], at
+    least 1), and `data` by name. It returns the state, the number of steps that were sound (int32 []; it ends
+    before the state of one that was not, see `training.step.is_sound`), and metrics float32
+    [n_most, n_metrics]: a row for each step taken, then that of the step that was not sound; others are zero.
 
     Attributes:
         step: the pure step, of one replica.
