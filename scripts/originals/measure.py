@@ -3,13 +3,13 @@
     git clone https://github.com/pemami4911/EfficientMORL
     python3.11 -m venv original_emorl
     original_emorl/bin/pip install -r scripts/originals/requirements_emorl.txt
-    original_emorl/bin/python -m scripts.originals.measure --emorl=EfficientMORL --json=originals.json
+    original_emorl/bin/python scripts/originals/measure.py --emorl=EfficientMORL --json=originals.json
 
     git clone https://github.com/akosiorek/stacked_capsule_autoencoders
     python3.11 -m venv original_scae
     original_scae/bin/pip install -r scripts/originals/requirements_scae.txt
     original_scae/bin/pip install --no-deps dm-sonnet==1.36
-    original_scae/bin/python -m scripts.originals.measure --json=originals.json \
+    original_scae/bin/python scripts/originals/measure.py --json=originals.json \
         --scae=stacked_capsule_autoencoders
 
     python -m scripts.benchmark --case=all --compare=originals.json
@@ -29,7 +29,7 @@ import sys
 import time
 from pathlib import Path
 
-#: case -> the module here that makes a call of it
+#: case -> the module beside this one that makes a call of it
 CASES = {
     "scae_mnist_train": "scae",
     "scae_mnist_infer": "scae",
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> None:
     numbers = json.loads(path.read_text()) if path.exists() else {}  # of the other original
     for case, module in CASES.items():
         if getattr(arguments, module):
-            command = [sys.executable, "-m", __spec__.name, *sys.argv[1:], f"--case={case}"]
+            command = [sys.executable, *sys.argv, f"--case={case}"]
             # the messages of Sonnet 1 were generated for an older protobuf
             environment = os.environ | {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
             ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def measured(case: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Times calls; the rate is of the median one."""
-    module = importlib.import_module(f"scripts.originals.{CASES[case]}")
+    module = importlib.import_module(CASES[case])
     call, batch_size = module.workload(case, str(Path(getattr(arguments, CASES[case])).resolve()))
     calls = []
     while len(calls) < _WARM_UP_CALLS + _MIN_CALLS or sum(calls[_WARM_UP_CALLS:]) < arguments.seconds:

@@ -1,1 +1,0 @@
-"""The original programs, measured as `scripts.benchmark` measures this one; see `measure`."""
