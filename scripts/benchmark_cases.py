@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import flags
 
 from protocols import Batch, TrainableModel
+from scripts import command_line, training_flags
 from stacked_capsules.data import load
 from training.execution import Execution
 from training.gradient_clipping import Clipping
@@ -134,11 +135,17 @@ def _scae_batches(scae_flags):
 
 
 def _read_scae_flags(config, overrides):
-    from scripts import scae_flags, train, training_flags  # noqa: F401 (train defines the flags)
+    from scripts import scae_flags, train  # noqa: F401 (defines the flags)
 
+    _parse(config, overrides)
+    return scae_flags
+
+
+def _parse(config, overrides):
+    """Reads flags, and does what scripts do with them before anything runs."""
     FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}", *overrides])
     training_flags.set_threads()
-    return scae_flags
+    command_line.make_deterministic(FLAGS.deterministic)
 
 
 def _emorl_training(config, overrides):
@@ -167,7 +174,7 @@ def _emorl(config, overrides):
     from emorl.refinement_curriculum import refinement_curriculum
     from scripts import emorl_flags, train_emorl  # noqa: F401 (defines the flags)
 
-    FLAGS(["benchmark", f"--flagfile={_CONFIGS / config}", *overrides])
+    _parse(config, overrides)
     model = emorl_flags.make_model()
     shape = [FLAGS.batch_size, model.config.size, model.config.size, 3]  # [B, H, W, 3]
     images = tf.constant(np.random.default_rng(0).uniform(size=shape), tf.float32)
