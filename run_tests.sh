@@ -12,5 +12,5 @@ if ! cmp -s "$extras" "$installed"; then
 fi
 ruff check .
 ruff format --check .
-[[ $# -gt 0 ]] || set -- -n 2 --dist loadfile  # all of them: in two processes
+[[ $# -gt 0 ]] || set -- -n 2 --dist loadfile --no-loadscope-reorder  # all of them: in two processes
 exec python -m pytest "$@"

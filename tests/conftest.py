@@ -17,6 +17,12 @@ tf.config.set_logical_device_configuration(
 )
 
 
+def pytest_collection_modifyitems(items):
+    """Puts files with slow tests first, so that of two processes neither is left with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def processes(tmp_path_factory):
     """Starts scripts and modules in processes of their own."""

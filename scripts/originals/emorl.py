@@ -52,5 +52,5 @@ def workload(case: str, checkout: str) -> tuple[Callable[[], None], int]:
         model(images, geco, step, 1.0)
 
     if kind == "infer":
-        model.eval()
+        model.train(False)
     return (train if kind == "train" else infer), batch_size
