@@ -28,7 +28,7 @@ from absl import flags
 
 from protocols import UserError
 from scripts import command_line
-from scripts.benchmark_cases import CASES, ORIGINALS, Workload
+from scripts.benchmark_cases import CASES, ORIGINALS, Workload, timed
 from scripts.benchmark_numbers import in_a_process_of_its_own, read_numbers
 
 FLAGS = flags.FLAGS
@@ -78,13 +78,13 @@ def main(arguments: list[str]) -> None:
 def measure(workload: Workload, seconds: float) -> dict[str, float]:
     """Times a workload's calls; rates are of the median call."""
     built = peak_rss_mb()
-    first_call = timed(workload)
+    first_call = timed(workload.call)
     for _ in range(_WARM_UP_CALLS):
-        timed(workload)
+        timed(workload.call)
     calls: list[float] = []
     cpu = time.process_time()
     while len(calls) < _MIN_CALLS or sum(calls) < seconds:
-        calls.append(timed(workload))
+        calls.append(timed(workload.call))
     cpu_s = (time.process_time() - cpu) / len(calls) / workload.steps_per_call
     steps_per_s = workload.steps_per_call / statistics.median(calls)
     return {
@@ -97,14 +97,6 @@ def measure(workload: Workload, seconds: float) -> dict[str, float]:
         "built_rss_mb": built,
         "peak_rss_mb": peak_rss_mb(),
     }
-
-
-def timed(workload: Workload) -> float:
-    """Returns how long one call takes, in seconds, until its results are there."""
-    start = time.perf_counter()
-    for tensor in tf.nest.flatten(workload.call()):
-        tensor.numpy()
-    return time.perf_counter() - start
 
 
 def peak_rss_mb() -> float:

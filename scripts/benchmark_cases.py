@@ -7,6 +7,7 @@ their flags, as some names mean something else in others.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,6 +89,14 @@ def emorl_clevr6_train(*overrides: str) -> Workload:
 def emorl_clevr6_infer(*overrides: str) -> Workload:
     """Everything that EfficientMORL infers of two images of CLEVR6's size in one refinement."""
     return _emorl_inference("clevr6.flags", [*_TWO_IMAGES, *overrides])
+
+
+def timed(call: Callable[[], Any]) -> float:
+    """Returns how long a call takes, in seconds, until its results are there."""
+    start = time.perf_counter()
+    for tensor in tf.nest.flatten(call()):
+        tensor.numpy()
+    return time.perf_counter() - start
 
 
 CASES: dict[str, Callable[..., Workload]] = {

@@ -23,7 +23,6 @@ from scripts.benchmark_sweeps import SWEEPS, figure, measured, row
 
 FLAGS = flags.FLAGS
 
-
 flags.DEFINE_list("sweep", list(SWEEPS), "What grows; by default everything.")
 flags.DEFINE_string("json", None, "Where to write the numbers.")
 flags.DEFINE_string("plot", None, "Where to write the picture.")

@@ -11,15 +11,13 @@ same for both.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
 from absl import flags
 
 from scripts import command_line
-from scripts.benchmark_cases import CASES
+from scripts.benchmark_cases import CASES, timed
 
 FLAGS = flags.FLAGS
 
@@ -39,7 +37,7 @@ def main(arguments: list[str]) -> None:
     calls = {"memory": workload.call, "pipeline": workload.on_pipeline()}
     for call in calls.values():
         for _ in range(_WARM_UP_CALLS):
-            call()
+            timed(call)
     rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(turns):
         for name, call in calls.items():
@@ -50,15 +48,11 @@ def main(arguments: list[str]) -> None:
 
 
 def rate(call: Callable[[], Any], seconds: float) -> float:
-    """Returns calls per second; the last one is waited for."""
-    start = time.perf_counter()
-    n, result = 0, None
-    while n == 0 or time.perf_counter() - start < seconds:
-        result = call()
-        n += 1
-        for tensor in tf.nest.flatten(result):
-            tensor.numpy()
-    return n / (time.perf_counter() - start)
+    """Returns calls per second, each of which is waited for."""
+    calls = [timed(call)]
+    while sum(calls) < seconds:
+        calls.append(timed(call))
+    return len(calls) / sum(calls)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python -m scripts.benchmark_startup --script=run_tetrominoes.sh
 
 What follows after `--` goes to the script. The whole command is timed up to the line that tells of step 1;
-the parts are timed in processes of their own, so they need not add up to it.
+its parts are timed apart from that, imports in a process of their own, so they need not add up to it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
 from scripts import command_line
-from scripts.benchmark_cases import CASES
+from scripts.benchmark_cases import CASES, timed
 
 FLAGS = flags.FLAGS
 
@@ -65,12 +64,7 @@ def main(arguments: list[str]) -> None:
     start = time.perf_counter()
     call = workload.on_pipeline()
     seconds["data"] = time.perf_counter() - start
-    start = time.perf_counter()
-    for _ in range(2):
-        step = time.perf_counter()
-        for tensor in tf.nest.flatten(call()):
-            tensor.numpy()
-    seconds["first step, traced and compiled"] = step - start
+    seconds["first step, traced and compiled"] = timed(call)
     parts = ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
     print(f"{name}: {whole:.1f} s to the first step; parts: {parts}")
 
