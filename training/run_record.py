@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -136,18 +137,18 @@ def _reports(folder, damaged):
         return []
     by_step, unread = {}, 0
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for line in lines:  # one at a time, and each name once: training reads all of its reports often
+                try:
+                    told = json.loads(line)
+                    step = told["step"]
+                except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+                    unread += 1
+                    continue
+                if is_number(step) and step >= 0:
+                    by_step[step] = {sys.intern(name): v for name, v in told.items() if is_number(v)}
     except OSError:
-        lines, unread = [], 2
-    for line in lines:
-        try:
-            told = json.loads(line)
-            step = told["step"]
-        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-            unread += 1
-            continue
-        if is_number(step) and step >= 0:
-            by_step[step] = {name: value for name, value in told.items() if is_number(value)}
+        by_step, unread = {}, 2
     if unread > 1:  # a killed run leaves its last line unfinished
         damaged.append(METRICS_FILE)
     return [by_step[step] for step in sorted(by_step)]
