@@ -13,6 +13,8 @@ from stacked_capsules.safe_math import safe_log
 class PixelMixture(NamedTuple):
     """A mixture of K normal distributions at every pixel, independent of the other pixels.
 
+    Instead of B images of H x W pixels it also takes pixels one by one: [B, K, C] of B pixels, and so on.
+
     Attributes:
         mixing_logits: [B, K, H, W, C or 1], not normalised.
         loc: [B, K, H, W, C], means of the components.
@@ -74,5 +76,6 @@ class PixelMixture(NamedTuple):
 
 
 def with_presence(mixing_logits: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
-    """Scales mixing probabilities by presences: logits [B, K, H, W, C], presence [B, K] -> logits."""
-    return mixing_logits + safe_log(presence)[:, :, tf.newaxis, tf.newaxis, tf.newaxis]
+    """Scales mixing probabilities by presences: logits [B, K, ...], presence [B or 1, K] -> logits."""
+    others = [1] * (mixing_logits.shape.rank - 2)
+    return mixing_logits + tf.reshape(safe_log(presence), [-1, presence.shape[1], *others])

@@ -11,13 +11,19 @@ import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.dense import dense
-from stacked_capsules.in_chunks import InChunks
+from stacked_capsules.in_blocks import InBlocks
 from stacked_capsules.nonlinearities import nonlinearity
 from stacked_capsules.pixel_mixture import PixelMixture, with_presence
-from stacked_capsules.resampler import affine_grid, resample
+from stacked_capsules.resampler import (
+    affine_grid,
+    canvas_coordinates,
+    resample,
+    resample_points,
+    template_coordinates,
+)
 
-#: Parts times pixels whose samples fit into the cache together.
-_POINTS_AT_A_TIME = 2**18
+#: Parts times pixels whose samples, and all that becomes of them, fit into the cache together.
+_POINTS_AT_A_TIME = 12_800
 
 
 class DecodedImage(NamedTuple):
@@ -100,8 +106,7 @@ class TemplateDecoder(keras.layers.Layer):
 
         self._template_nonlinearity = nonlinearity(template_nonlin, "template_nonlin")
         self._color_nonlinearity = nonlinearity(color_nonlin, "color_nonlin")
-        n_points = n_templates * output_size[0] * output_size[1]
-        self._explain_in_chunks = InChunks(self._explain, max(1, _POINTS_AT_A_TIME // n_points))
+        self._explain_in_blocks = InBlocks(self._explain_pixels, max(1, _POINTS_AT_A_TIME // n_templates))
         if colorize_templates:
             self.color_hidden = dense(32, "color_hidden", activation="relu")
             self.color_output = dense(n_channels, "color_output")
@@ -188,21 +193,40 @@ class TemplateDecoder(keras.layers.Layer):
             early_gradient: A gradient will be asked for: form it at once.
         """
         examples, weights = self._inputs(pose, presence, templates, background)
-        examples["target"] = target
         if tf.config.list_physical_devices("GPU"):  # fast memory, but slow at many small operations
-            return ImageExplanation(*self._explain(examples | weights, scatter=True))
-        n_examples = tf.shape(pose)[0]
-        weights = {name: tf.broadcast_to(x, [n_examples, 1]) for name, x in weights.items()}  # [B, 1] each
-        return ImageExplanation(*self._explain_in_chunks(examples | weights, early_gradient))
+            mixture = self._decode(examples | weights).mixture
+            log_prob, mode = mixture.log_prob(target), mixture.mode()  # [B, H, W, C] each
+            log_likelihood = tf.reduce_sum(log_prob, [1, 2, 3])
+        else:
+            n_examples = tf.shape(pose)[0]
+            examples |= {
+                name: tf.broadcast_to(x, [n_examples, 1]) for name, x in weights.items()
+            }  # [B, 1] each
+            pixels = {"target": target}
+            if background is not None:
+                pixels["background"] = examples.pop("background")
+            n_pixels = self.output_size[0] * self.output_size[1]
+            pixels = {
+                name: tf.reshape(x, [-1, n_pixels, self.n_channels]) for name, x in pixels.items()
+            }  # [B, H * W, C] each
+            log_likelihood, log_prob, mode = self._explain_in_blocks(examples, pixels, early_gradient)
+            log_prob, mode = tf.reshape(log_prob, tf.shape(target)), tf.reshape(mode, tf.shape(target))
+        return ImageExplanation(log_likelihood, tf.stop_gradient(log_prob), tf.stop_gradient(mode))
 
-    def _explain(self, examples, scatter=False):
-        mixture = self._decode(examples, scatter).mixture
-        log_prob = mixture.log_prob(examples["target"])  # [B, H, W, C]
-        return [
-            tf.reduce_sum(log_prob, [1, 2, 3]),
-            tf.stop_gradient(log_prob),
-            tf.stop_gradient(mixture.mode()),
-        ]
+    def _explain_pixels(self, example, pixels, which):
+        """Scores L pixels of one example: [L]; and returns their log-densities and modes, [L, C] each."""
+        canvas_x, canvas_y = (
+            tf.gather(tf.cast(coordinate, example["pose"].dtype), which)[:, tf.newaxis]  # [L, 1]
+            for coordinate in canvas_coordinates(self.output_size)
+        )
+        x, y = template_coordinates(example["pose"], canvas_x, canvas_y, self.template_size)  # [L, P] each
+        placed = resample_points(example["templates"], x, y)  # [L, P, C or C + 1]
+        background = pixels["background"][:, tf.newaxis] if "background" in pixels else None  # [L, 1, C]
+        if "presence" in example:
+            example = example | {"presence": example["presence"][tf.newaxis]}  # [1, P]
+        mixture = self._mixture(placed, background, example)
+        log_prob = mixture.log_prob(pixels["target"])  # [L, C]
+        return [tf.reduce_sum(log_prob, 1), log_prob, mixture.mode()]
 
     def _inputs(self, pose, presence, templates, background):
         """Returns what differs between examples, and the weights [1]: the arguments of `_decode`."""
@@ -219,40 +243,41 @@ class TemplateDecoder(keras.layers.Layer):
         weights = {name: tf.convert_to_tensor(getattr(self, name)) for name in names}  # [1] each
         return {name: x for name, x in examples.items() if x is not None}, weights
 
-    def _decode(self, inputs, scatter=True):
-        """Renders parts; a pure function of its arguments, for other functions to compile."""
+    def _decode(self, inputs):
         pose, templates, background = inputs["pose"], inputs["templates"], inputs.get("background")
-        batch, (H, W), C = tf.shape(pose)[0], self.output_size, self.n_channels
         x, y = affine_grid(pose, self.template_size, self.output_size)  # [B, P, H * W]
+        placed = resample(templates, x, y)  # [B, P, H * W, C or C + 1]
         placed = tf.reshape(
-            resample(templates, x, y, scatter), [-1, self.n_templates, H, W, templates.shape[-1]]
+            placed, [-1, self.n_templates, *self.output_size, placed.shape[-1]]
         )  # [B, P, H, W, C or C + 1]
-        parts = placed[..., :C]  # [B, P, H, W, C]
+        if background is not None:
+            background = background[:, tf.newaxis]  # [B, 1, H, W, C]
+        return DecodedImage(self._mixture(placed, background, inputs), placed[..., : self.n_channels])
+
+    def _mixture(self, placed, background, inputs):
+        """Mixes what parts look like, [n, P, ..., C or C + 1], with a background [n, 1, ..., C] or None."""
+        parts = placed[..., : self.n_channels]  # [n, P, ..., C]
 
         def weight(name):
-            return tf.reshape(inputs[name], [-1, 1, 1, 1, 1])  # [1 or B, 1, 1, 1, 1]
+            return tf.reshape(inputs[name], [-1] + [1] * (placed.shape.rank - 1))  # [1 or n, 1, ...]
 
         if background is None:
-            background = tf.broadcast_to(tf.sigmoid(weight("bg_value")), [batch, 1, H, W, C])
-        else:
-            background = background[:, tf.newaxis]  # [B, 1, H, W, C]
+            background = tf.broadcast_to(tf.sigmoid(weight("bg_value")), tf.shape(parts[:, :1]))
         if self.use_alpha_channel:
-            logits = placed[..., C:]  # [B, P, H, W, 1]
+            logits = placed[..., self.n_channels :]  # [n, P, ..., 1]
             background_logits = tf.broadcast_to(
-                tf.nn.softplus(weight("bg_mixing_logit")), [batch, 1, H, W, 1]
-            )
+                tf.nn.softplus(weight("bg_mixing_logit")), tf.shape(logits[:, :1])
+            )  # [n, 1, ..., 1]
         else:
-            temperature = tf.nn.softplus(weight("temperature_logit") + 0.5) + 1e-4  # [1 or B, 1, 1, 1, 1]
+            temperature = tf.nn.softplus(weight("temperature_logit") + 0.5) + 1e-4  # [1 or n, 1, ...]
             logits, background_logits = parts / temperature, background / temperature
         if "presence" in inputs:
             logits = with_presence(logits, inputs["presence"])
-
-        mixture = PixelMixture(
-            mixing_logits=tf.concat([logits, background_logits], 1),  # [B, P + 1, H, W, C or 1]
-            loc=tf.concat([parts, background], 1),  # [B, P + 1, H, W, C]
+        return PixelMixture(
+            mixing_logits=tf.concat([logits, background_logits], 1),  # [n, P + 1, ..., C or 1]
+            loc=tf.concat([parts, background], 1),  # [n, P + 1, ..., C]
             scale=tf.nn.softplus(weight("scale_logit")) + 1e-4 if self.learn_output_scale else 1.0,
         )
-        return DecodedImage(mixture, parts)
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -1,10 +1,8 @@
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from stacked_capsules.resampler import affine_grid, resample
+from stacked_capsules.resampler import affine_grid, resample, resample_points
 
 RNG = np.random.default_rng(0)
 TEMPLATES = RNG.normal(size=[2, 3, 5, 7, 2]).astype(np.float32)
@@ -20,9 +18,17 @@ def by_hats(templates, x, y):
     return tf.einsum("...li,...lj,...ijc->...lc", rows, columns, templates)
 
 
-@pytest.mark.parametrize("scatter", [True, False])
+def points_first(templates, x, y):
+    """`resample_points`, for what `resample` takes."""
+    flat = tf.reshape(templates, [-1, *templates.shape[-3:]])
+    x, y = (tf.transpose(tf.reshape(p, [-1, p.shape[-1]])) for p in (x, y))  # [L, n]
+    samples = tf.transpose(resample_points(flat, x, y), [1, 0, 2])  # [n, L, C]
+    return tf.reshape(samples, [*templates.shape[:-3], *samples.shape[1:]])
+
+
+@pytest.mark.parametrize("sample", [resample, points_first])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_values_and_gradients_are_those_of_the_definition(jit_compile, scatter):
+def test_values_and_gradients_are_those_of_the_definition(jit_compile, sample):
     def values_and_gradients(sample):
         inputs = [tf.constant(a) for a in (TEMPLATES, X, Y)]
         with tf.GradientTape() as tape:
@@ -31,21 +37,20 @@ def test_values_and_gradients_are_those_of_the_definition(jit_compile, scatter):
             objective = tf.reduce_sum(tf.sin(samples))
         return samples, *tape.gradient(objective, inputs)
 
-    sample = functools.partial(resample, scatter=scatter)
     got = tf.function(values_and_gradients, jit_compile=jit_compile)(sample)
     for ours, oracle in zip(got, values_and_gradients(by_hats), strict=True):
         assert ours.shape == oracle.shape
         np.testing.assert_allclose(ours, oracle, atol=2e-5)
 
 
-@pytest.mark.parametrize("scatter", [True, False])
-def test_what_lies_outside_gives_and_gets_nothing(scatter):
+@pytest.mark.parametrize("sample", [resample, points_first])
+def test_what_lies_outside_gives_and_gets_nothing(sample):
     x = tf.constant([[[-1.0, 7.0, 3.0, 1e9, np.nan, 1.0, -np.inf]]])
     y = tf.constant([[[2.0, 2.0, 5.0, 1e9, 1.0, np.inf, 2.0]]])
     templates = tf.constant(TEMPLATES[:1, :1])
     with tf.GradientTape() as tape:
         tape.watch([templates, x, y])
-        samples = resample(templates, x, y, scatter)
+        samples = sample(templates, x, y)
     np.testing.assert_array_equal(samples, np.zeros([1, 1, 7, 2]))
     for gradient in tape.gradient(samples, [templates, x, y]):
         np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from protocols import Seed
-from stacked_capsules.in_chunks import InChunks
+from stacked_capsules.in_blocks import InBlocks
 from tests.emorl import small_models as emorl_models
 from tests.stacked_capsules.small_models import constellations, images, small_constellation, small_scae
 from tests.training.same_state import assert_same_state
@@ -75,15 +75,23 @@ def one_graph_for_all():
     """Computes what XLA would compile anew for each replica, and in thousands of operations."""
     graphs = {}
 
-    def call(self, examples, early_gradient=False):
-        shapes = tuple((name, tuple(tensor.shape)) for name, tensor in examples.items())
+    def call(self, examples, pixels, early_gradient=False):
+        def whole(examples, pixels):
+            n_pixels, dtype = pixels["target"].shape[1], pixels["target"].dtype
+            scores, log_prob, mode = tf.map_fn(
+                lambda one: self._function(*one, tf.range(n_pixels)),
+                (examples, pixels),
+                fn_output_signature=[dtype] * 3,
+            )
+            return tf.reduce_sum(scores, 1), log_prob, mode
+
+        inputs = (examples, pixels)
+        shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(inputs))
         if shapes not in graphs:
-            specs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in examples.items()}
+            specs = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
             with tf.init_scope(), tf.device(None):
-                graphs[shapes] = tf.function(
-                    lambda examples: self._function(examples), autograph=False
-                ).get_concrete_function(specs)
-        return graphs[shapes](examples)
+                graphs[shapes] = tf.function(whole, autograph=False).get_concrete_function(*specs)
+        return graphs[shapes](*inputs)
 
     return call
 
@@ -91,7 +99,7 @@ def one_graph_for_all():
 @pytest.fixture
 def case(request, monkeypatch):
     monkeypatch.setattr("training.execution.tf", Eager())
-    monkeypatch.setattr(InChunks, "__call__", one_graph_for_all())
+    monkeypatch.setattr(InBlocks, "__call__", one_graph_for_all())
     case = CASES[request.param]()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(case.dtype)
