@@ -65,12 +65,10 @@ class ImageCapsule(keras.layers.Layer):
             training: Add noise and drop capsules, if there is a seed.
             seed: Seed of noise and dropout.
         """
-        objects = self.capsules(encoding, training=training, seed=seed)
-        vote = tf.reshape(objects.vote[..., :-1, :], [-1, self.n_caps, self.n_votes, 6])  # [B, O, P, 6]
-        objects = objects._replace(vote=vote)
+        objects = self.capsules(encoding, training=training, seed=seed, as_matrix=False)
         return ExplainedParts(
             objects=objects,
-            votes=self.likelihood(pose, vote, objects.scale, objects.vote_presence_prob, presence),
+            votes=self.likelihood(pose, objects.vote, objects.scale, objects.vote_presence_prob, presence),
             caps_presence_prob=tf.reduce_max(objects.vote_presence_prob, 2),
         )
 

@@ -19,7 +19,8 @@ class ObjectCapsules(NamedTuple):
     """What O capsules say about V parts each.
 
     Attributes:
-        vote: [B, O, V, 3, 3], pose of each part: (object to viewer) times (part to object).
+        vote: [B, O, V, 3, 3], pose of each part: (object to viewer) times (part to object); [B, O, V, 6], the
+            first two rows of it, if so asked.
         scale: [B, O, V], positive, standard deviation of the vote.
         vote_presence_prob: [B, O, V], in [0, 1]: capsule present times its part present.
         pres_logit_per_caps: [B, O, 1], logit of the capsule's presence, noise included.
@@ -121,6 +122,7 @@ class CapsuleLayer(keras.layers.Layer):
         parent_presence: tf.Tensor | None = None,
         training: bool = False,
         seed: Seed | int | None = None,
+        as_matrix: bool = True,
     ) -> ObjectCapsules:
         """Casts votes.
 
@@ -130,6 +132,7 @@ class CapsuleLayer(keras.layers.Layer):
             parent_presence: [B, O, 1], in [0, 1], presences given by capsules above; None: predicted.
             training: Add noise and drop capsules, if there is a seed.
             seed: Seed of noise and dropout.
+            as_matrix: Give votes as matrices; if not, as their rows. With a parent they are always matrices.
         """
         seed = Seed.of(seed)
         n_caps, n_votes = self.n_caps, self.n_votes
@@ -157,7 +160,8 @@ class CapsuleLayer(keras.layers.Layer):
         part_object = self._transform(relations + self.static_relations)  # [B, O, V, 6]
         if parent_transform is None:
             object_viewer = tf.expand_dims(object_viewer, 2) + self.object_viewer_bias  # [B, O, 1, 6]
-            vote = _as_matrix(_compose(self._transform(object_viewer), part_object))  # [B, O, V, 3, 3]
+            vote = _compose(self._transform(object_viewer), part_object)  # [B, O, V, 6]
+            vote = _as_matrix(vote) if as_matrix else vote  # [B, O, V, 3, 3] or [B, O, V, 6]
         else:
             vote = tf.matmul(parent_transform, _as_matrix(part_object))  # [B, O, V, 3, 3]
 
@@ -202,13 +206,11 @@ def _compose(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
 
     Written out because one multiplication is far cheaper than thousands of 3x3 products.
     """
-    row_x, row_y = inner[..., :3], inner[..., 3:]  # each: [..., 3]
-    rows = []
-    for a, b, shift in ((0, 1, 2), (3, 4, 5)):
-        row = outer[..., a : a + 1] * row_x + outer[..., b : b + 1] * row_y  # [..., 3]
-        moved = row[..., 2:] + outer[..., shift : shift + 1]  # [..., 1]
-        rows += [row[..., :2], moved]
-    return tf.concat(rows, -1)  # [..., 6]
+    a00, a01, a02, a10, a11, a12 = tf.unstack(outer, axis=-1)  # [...] each
+    b00, b01, b02, b10, b11, b12 = tf.unstack(inner, axis=-1)  # [...] each
+    row_x = (a00 * b00 + a01 * b10, a00 * b01 + a01 * b11, a00 * b02 + a01 * b12 + a02)
+    row_y = (a10 * b00 + a11 * b10, a10 * b01 + a11 * b11, a10 * b02 + a11 * b12 + a12)
+    return tf.stack(row_x + row_y, axis=-1)  # [..., 6]
 
 
 def _as_matrix(pose: tf.Tensor) -> tf.Tensor:

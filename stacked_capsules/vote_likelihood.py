@@ -66,11 +66,10 @@ class _Likelihood(keras.layers.Layer):
 
     def _log_density(self, x, votes, scale):
         """Returns log p(x | vote), summed over the last axis; `scale` has no such axis."""
-        scale = scale[..., tf.newaxis]
-        if self.pdf == "normal":
-            density = tfp.distributions.Normal(votes, scale)
-        else:
-            density = tfp.distributions.StudentT(tf.nn.softplus(self.df) + 2.0, votes, scale)
+        if self.pdf == "normal":  # written out: dimensions are summed before anything is divided by scales
+            squared = tf.reduce_sum(tf.math.squared_difference(x, votes), -1) / tf.square(scale)
+            return -0.5 * squared - votes.shape[-1] * (tf.math.log(scale) + 0.5 * math.log(2.0 * math.pi))
+        density = tfp.distributions.StudentT(tf.nn.softplus(self.df) + 2.0, votes, scale[..., tf.newaxis])
         return tf.reduce_sum(density.log_prob(x), -1)
 
 

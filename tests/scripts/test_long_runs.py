@@ -67,8 +67,8 @@ def test_memory_is_flat(processes, tmp_path, monkeypatch, name):
     ended = processes.wait(process)
     assert ended.code == 0, ended.stderr
     assert [line["step"] for line in metrics(lines.parent)][-1] == N_STEPS
-    # In the first half summaries, snapshots and pages still find their place; a leak goes on. A tensor kept at
-    # each step is 500 bytes.
+    # In the first half summaries, snapshots and pages still find their place; a leak goes on.
+    # A tensor that is kept at each step is 500 bytes.
     growth = slope(np.array(memory[n_reports // 2 :]), every)
     print(f"{name}: {growth:.0f} bytes a step; in KB: {[m >> 10 for m in memory[:: n_reports // 20]]}")
     assert growth < 250
