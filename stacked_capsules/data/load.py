@@ -42,6 +42,8 @@ def load(config: DataConfig) -> DataSource:
     if config.dataset == "constellation":
         return constellation.stream(config)
     train, valid = IMAGE_SETS[config.dataset](config)
+    if config.n_train is not None:
+        train = _first(train, config)
     for name, examples in (("training", train), ("validation", valid)):
         check(examples, f"{config.dataset}, {name} set", config)
     return from_arrays(
@@ -52,3 +54,14 @@ def load(config: DataConfig) -> DataSource:
         seed=config.seed,
         shuffle=config.shuffle,
     )
+
+
+def _first(train, config):
+    """Returns as many of the training examples as were asked for."""
+    n_stored = len(train["image"])
+    if not 1 <= config.n_train <= n_stored:
+        raise UserError(
+            f"--n_train={config.n_train}: {config.dataset} has {n_stored:,} training examples; "
+            f"choose 1 to {n_stored}, or leave the flag out for all of them"
+        )
+    return {name: values[: config.n_train] for name, values in train.items()}

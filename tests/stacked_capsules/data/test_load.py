@@ -28,6 +28,11 @@ def with_nan():
         ),
         ({"dataset": "digits", "batch_size": 0}, "--batch_size=0: must be at least 1"),
         (
+            {"dataset": "digits", "n_train": 1502},
+            "--n_train=1502: digits has 1,501 training examples; choose 1 to 1501, or leave the flag out for "
+            "all of them",
+        ),
+        (
             {"dataset": "digits", "canvas_size": 27},
             "digits, training set: images of 28x28 pixels do not fit --canvas_size=27; set it to 28 or more",
         ),
@@ -46,6 +51,13 @@ def test_options_that_do_not_fit(options, message):
     with pytest.raises(UserError) as caught:
         load(DataConfig(**options))
     assert str(caught.value) == message
+
+
+def test_part_of_the_training_set():
+    part, everything = (load(DataConfig(dataset="digits", n_train=n, shuffle=False)) for n in (100, None))
+    labels = [np.concatenate([b["label"] for b in data.whole("train")]) for data in (part, everything)]
+    np.testing.assert_array_equal(labels[0], labels[1][:100])
+    assert sum(len(b["label"]) for b in part.whole("valid")) == 296
 
 
 @pytest.mark.parametrize(
