@@ -82,3 +82,16 @@ def test_input_keeps_up(processes):
     )
     assert ended.code == 0, ended.stderr
     assert float(ended.stdout.split("median ratio ")[1]) > 0.0
+
+
+def test_profile_names_parts_of_the_model(processes):
+    ended = processes.run(
+        *("scripts.benchmark_profile", "--case=scae_constellation_train", "--n_calls=1", "--n_parts=100"),
+        *("--", "--batch_size=2", "--steps_per_call=2"),
+    )
+    assert ended.code == 0, ended.stderr
+    rows = dict(line.strip("| ").split(" | ", 1) for line in ended.stdout.splitlines()[2:])
+    forward, backward = (float(ms) for ms in rows["encoder/block_0"].split(" | "))
+    assert forward > 0.0
+    assert backward > 0.0
+    assert float(rows["sum"].split(" | ")[0]) > forward

@@ -37,7 +37,7 @@ def values_and_gradients(call):
 
 
 @pytest.mark.parametrize("early_gradient", [False, True])
-@pytest.mark.parametrize("block_size", [1, 16, 20, 37, 1000])
+@pytest.mark.parametrize("block_size", [1, 1000])
 @pytest.mark.parametrize("outer", ["eager", "graph", "compiled"])
 def test_equals_the_function(block_size, outer, early_gradient):
     in_blocks = InBlocks(function, block_size)
