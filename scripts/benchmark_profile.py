@@ -31,8 +31,8 @@ flags.DEFINE_integer("n_parts", 15, "Rows of the table.", lower_bound=1)
 
 _WARM_UP_CALLS = 3
 _COMPILED = "CpuExecutable::ExecuteAsyncOnStream"
-#: What loops and gradients put before the names of a model's parts.
-_PREFIX = re.compile(r"(while/body/_\d+/|while/|gradient_tape/)*")
+#: What loops and gradients put into the names of a model's parts.
+_PREFIX = re.compile(r"\b(while/body/_\d+|while|gradient_tape)/")
 
 
 class Operation(NamedTuple):
@@ -68,11 +68,13 @@ def main(arguments: list[str]) -> None:
     both = totals[False] + totals[True]
     print("| part | ms forward | ms backward |")
     print("| --- | --- | --- |")
-    for part, _ in both.most_common(n_parts):
+    shown = [part for part, _ in both.most_common(n_parts)]
+    for part in shown:
         print(f"| {part} | {totals[False][part]:.1f} | {totals[True][part]:.1f} |")
-    others = sum(both.values()) - sum(ms for _, ms in both.most_common(n_parts))
-    print(f"| {max(0, len(both) - n_parts)} others | {others:.1f} | |")
-    print(f"| sum | {sum(totals[False].values()):.1f} | {sum(totals[True].values()):.1f} |")
+    sums = [sum(of.values()) for of in totals.values()]
+    others = [total - sum(of[p] for p in shown) for total, of in zip(sums, totals.values(), strict=True)]
+    print(f"| {len(both) - len(shown)} others | {others[0]:.1f} | {others[1]:.1f} |")
+    print(f"| sum | {sums[0]:.1f} | {sums[1]:.1f} |")
 
 
 def operations(path: Path) -> Iterator[Operation]:

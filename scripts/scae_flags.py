@@ -28,7 +28,7 @@ def define() -> None:
     flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
     flags.DEFINE_integer("n_classes", 10, "Number of labels.", lower_bound=1)
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
-    flags.DEFINE_integer("n_train", None, "Images: only the first so many of the training set.")
+    flags.DEFINE_integer("n_train", None, "Images: only the first so many for training.", lower_bound=1)
 
     # Constellations
     flags.DEFINE_string(

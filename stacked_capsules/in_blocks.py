@@ -15,9 +15,6 @@ Tensors = Mapping[str, tf.Tensor]
 #: (one example, L of its pixels, which ones: [L]) -> outputs [L, ...], of which the first is a score [L].
 Scoring = Callable[[Tensors, Tensors, tf.Tensor], Sequence[tf.Tensor]]
 
-#: The size of a block is a multiple of it, for functions that take several pixels at once.
-_PIXELS_AT_ONCE = 16
-
 
 class InBlocks:
     """Wraps a pure function that scores pixels so that only a block's intermediates exist at any time.
@@ -29,15 +26,17 @@ class InBlocks:
     Args:
         function: What is computed; it has to be pure, and all shapes static. Only the score has a gradient,
             which cannot be differentiated again.
-        block_size: Most pixels at a time, but for rounding.
+        block_size: Most pixels at a time, before it is rounded up.
+        multiple_of: What a block's size is rounded up to, for functions that take several pixels at once.
     """
 
-    def __init__(self, function: Scoring, block_size: int):
+    def __init__(self, function: Scoring, block_size: int, multiple_of: int = 1):
         self._function = function
         self._block_size = block_size
+        self._multiple_of = multiple_of
         compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
-        self._outputs = compiled(lambda *inputs: self._of_batch(*inputs, with_gradients=False))
-        self._both = compiled(lambda *inputs: self._of_batch(*inputs, with_gradients=True))
+        self._outputs = compiled(functools.partial(self._of_batch, with_gradients=False))
+        self._both = compiled(functools.partial(self._of_batch, with_gradients=True))
 
     def __call__(self, examples: Tensors, pixels: Tensors, early_gradient: bool = False) -> list[tf.Tensor]:
         """Returns the sum of each example's scores, [B], and the function's other outputs, [B, N, ...].
@@ -76,12 +75,11 @@ class InBlocks:
     def _of_example(self, example, pixels, with_gradients):
         n_pixels = next(iter(pixels.values())).shape[0]
         n_blocks = -(-n_pixels // self._block_size)
-        size = -(-n_pixels // (n_blocks * _PIXELS_AT_ONCE)) * _PIXELS_AT_ONCE
+        size = -(-n_pixels // (n_blocks * self._multiple_of)) * self._multiple_of
+        n_blocks = -(-n_pixels // size)
         which = np.arange(n_blocks * size).reshape(n_blocks, size)
-        counts, which = (
-            which < n_pixels,
-            np.minimum(which, n_pixels - 1),
-        )  # the last pixel fills the last block
+        counts = which < n_pixels
+        which = np.minimum(which, n_pixels - 1)  # the last pixel fills the last block
 
         def of_block(block):
             block, which, counts = block

@@ -132,7 +132,7 @@ class CapsuleLayer(keras.layers.Layer):
             parent_presence: [B, O, 1], in [0, 1], presences given by capsules above; None: predicted.
             training: Add noise and drop capsules, if there is a seed.
             seed: Seed of noise and dropout.
-            as_matrix: Give votes as matrices; if not, as their rows. With a parent they are always matrices.
+            as_matrix: Give votes as matrices; if not, as their first two rows, which needs predicted parents.
         """
         seed = Seed.of(seed)
         n_caps, n_votes = self.n_caps, self.n_votes
@@ -162,7 +162,7 @@ class CapsuleLayer(keras.layers.Layer):
             object_viewer = tf.expand_dims(object_viewer, 2) + self.object_viewer_bias  # [B, O, 1, 6]
             vote = _compose(self._transform(object_viewer), part_object)  # [B, O, V, 6]
             vote = _as_matrix(vote) if as_matrix else vote  # [B, O, V, 3, 3] or [B, O, V, 6]
-        else:
+        else:  # which need not be affine
             vote = tf.matmul(parent_transform, _as_matrix(part_object))  # [B, O, V, 3, 3]
 
         presence = tf.sigmoid(per_caps) if parent_presence is None else parent_presence  # [B, O, 1]
@@ -204,7 +204,7 @@ class CapsuleLayer(keras.layers.Layer):
 def _compose(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
     """Product of affine maps given by their first two rows: [..., 6] times [..., 6].
 
-    Written out because one multiplication is far cheaper than thousands of 3x3 products.
+    Written out, as a few products of numbers are far cheaper than thousands of 3x3 products.
     """
     a00, a01, a02, a10, a11, a12 = tf.unstack(outer, axis=-1)  # [...] each
     b00, b01, b02, b10, b11, b12 = tf.unstack(inner, axis=-1)  # [...] each

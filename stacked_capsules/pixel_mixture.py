@@ -63,7 +63,7 @@ class PixelMixture(NamedTuple):
         if maximum:
             peak = self._peak_log_density()
             if self.presence is not None:
-                peak *= self.presence[:, :, tf.newaxis, tf.newaxis, tf.newaxis]  # [B, K, 1, 1, 1]
+                peak *= _per_component(self.presence, score)
             score += peak
         mask = tf.one_hot(tf.argmax(score, 1), score.shape[1], axis=1)  # [B, K, H, W, C or 1]
         if straight_through:
@@ -77,5 +77,9 @@ class PixelMixture(NamedTuple):
 
 def with_presence(mixing_logits: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
     """Scales mixing probabilities by presences: logits [B, K, ...], presence [B or 1, K] -> logits."""
-    others = [1] * (mixing_logits.shape.rank - 2)
-    return mixing_logits + tf.reshape(safe_log(presence), [-1, presence.shape[1], *others])
+    return mixing_logits + _per_component(safe_log(presence), mixing_logits)
+
+
+def _per_component(values, logits):
+    """Makes [B or 1, K] broadcast with logits [B, K, ...]."""
+    return tf.reshape(values, [-1, values.shape[1], *[1] * (logits.shape.rank - 2)])

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-#: Points that `_spread` adds up before it writes what it has: all pixels of all templates.
-_POINTS_AT_ONCE = 16
+#: Points that `resample_points` adds up before it writes all templates; L is best a multiple of it.
+POINTS_AT_ONCE = 16
 
 
 def affine_grid(
@@ -91,21 +91,24 @@ def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return tf.reshape(samples, tf.concat([tf.shape(x), [channels]], 0))
 
 
+@tf.custom_gradient
 def resample_points(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Samples as `resample` does, but with points before templates, in XLA on CPUs about five times as fast.
+    """Samples as `resample` does, but with points before templates, which XLA on CPUs does faster.
 
     A vector of the CPU lies along templates. The gradient multiplies each point with all pixels, which is
-    good as long as templates are small, and points many: best a multiple of 16.
+    good as long as templates are small.
 
     Args:
-        templates: [n, h, w, C].
+        templates: [n, h, w, C]; all sizes are static.
         x: [L, n], columns. NaN and infinity lie outside.
         y: [L, n], rows.
 
     Returns:
         [L, n, C].
     """
-    return _resample_points(templates, x, y)
+    h, w = templates.shape[1:3]
+    samples, to_points = _sample(templates, x, y, tf.range(tf.shape(x)[1]))
+    return samples, lambda upstream: (_spread(upstream, x, y, h, w), *to_points(upstream))
 
 
 @tf.custom_gradient
@@ -118,13 +121,6 @@ def _resample(templates, x, y):
         return _scatter(upstream, x, y, h, w), *to_points(upstream)
 
     return samples, gradient
-
-
-@tf.custom_gradient
-def _resample_points(templates, x, y):
-    h, w = templates.shape[1:3]
-    samples, to_points = _sample(templates, x, y, tf.range(tf.shape(x)[1]))
-    return samples, lambda upstream: (_spread(upstream, x, y, h, w), *to_points(upstream))
 
 
 def _sample(templates, x, y, template):
@@ -168,7 +164,7 @@ def _spread(upstream, x, y, h, w):
     """The same for [L, n, C], every point times all pixels' weights, most of which are zero."""
     inside = _is_inside(x, y, h, w)
     n_points, n, channels = upstream.shape
-    at_once = math.gcd(n_points, _POINTS_AT_ONCE)
+    at_once = math.gcd(n_points, POINTS_AT_ONCE)
 
     def blocks(points):
         return tf.reshape(points, [n_points // at_once, at_once, n])

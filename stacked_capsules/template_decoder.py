@@ -15,6 +15,7 @@ from stacked_capsules.in_blocks import InBlocks
 from stacked_capsules.nonlinearities import nonlinearity
 from stacked_capsules.pixel_mixture import PixelMixture, with_presence
 from stacked_capsules.resampler import (
+    POINTS_AT_ONCE,
     affine_grid,
     canvas_coordinates,
     resample,
@@ -106,7 +107,9 @@ class TemplateDecoder(keras.layers.Layer):
 
         self._template_nonlinearity = nonlinearity(template_nonlin, "template_nonlin")
         self._color_nonlinearity = nonlinearity(color_nonlin, "color_nonlin")
-        self._explain_in_blocks = InBlocks(self._explain_pixels, max(1, _POINTS_AT_A_TIME // n_templates))
+        self._explain_in_blocks = InBlocks(
+            self._explain_pixels, max(1, _POINTS_AT_A_TIME // n_templates), multiple_of=POINTS_AT_ONCE
+        )
         if colorize_templates:
             self.color_hidden = dense(32, "color_hidden", activation="relu")
             self.color_output = dense(n_channels, "color_output")
@@ -179,7 +182,6 @@ class TemplateDecoder(keras.layers.Layer):
         presence: tf.Tensor | None,
         templates: tf.Tensor,
         target: tf.Tensor,
-        background: tf.Tensor | None = None,
         early_gradient: bool = False,
     ) -> ImageExplanation:
         """Returns what training needs of the mixture, without arrays of pixels times parts, which are slow.
@@ -189,47 +191,39 @@ class TemplateDecoder(keras.layers.Layer):
             presence: [B, P] in [0, 1], or None.
             templates: [B or 1, P, h, w, C].
             target: [B, H, W, C], an image.
-            background: [B, H, W, C], or None.
             early_gradient: A gradient will be asked for: form it at once.
         """
-        examples, weights = self._inputs(pose, presence, templates, background)
+        examples, weights = self._inputs(pose, presence, templates, None)
         if tf.config.list_physical_devices("GPU"):  # fast memory, but slow at many small operations
             mixture = self._decode(examples | weights).mixture
             log_prob, mode = mixture.log_prob(target), mixture.mode()  # [B, H, W, C] each
             log_likelihood = tf.reduce_sum(log_prob, [1, 2, 3])
         else:
-            n_examples = tf.shape(pose)[0]
-            examples |= {
-                name: tf.broadcast_to(x, [n_examples, 1]) for name, x in weights.items()
-            }  # [B, 1] each
-            pixels = {"target": target}
-            if background is not None:
-                pixels["background"] = examples.pop("background")
-            n_pixels = self.output_size[0] * self.output_size[1]
-            pixels = {
-                name: tf.reshape(x, [-1, n_pixels, self.n_channels]) for name, x in pixels.items()
-            }  # [B, H * W, C] each
-            log_likelihood, log_prob, mode = self._explain_in_blocks(examples, pixels, early_gradient)
-            log_prob, mode = tf.reshape(log_prob, tf.shape(target)), tf.reshape(mode, tf.shape(target))
+            H, W = self.output_size
+            # [B, 1] each
+            weights = {name: tf.broadcast_to(x, [tf.shape(pose)[0], 1]) for name, x in weights.items()}
+            pixels = {"target": tf.reshape(target, [-1, H * W, self.n_channels])}  # [B, H * W, C]
+            outputs = self._explain_in_blocks(examples | weights, pixels, early_gradient)
+            log_likelihood, log_prob, mode = outputs  # [B], [B, H * W, C], [B, H * W, C]
+            log_prob, mode = (tf.reshape(x, [-1, H, W, self.n_channels]) for x in (log_prob, mode))
         return ImageExplanation(log_likelihood, tf.stop_gradient(log_prob), tf.stop_gradient(mode))
 
     def _explain_pixels(self, example, pixels, which):
         """Scores L pixels of one example: [L]; and returns their log-densities and modes, [L, C] each."""
         canvas_x, canvas_y = (
-            tf.gather(tf.cast(coordinate, example["pose"].dtype), which)[:, tf.newaxis]  # [L, 1]
+            tf.gather(coordinate, which)[:, tf.newaxis]  # [L, 1]
             for coordinate in canvas_coordinates(self.output_size)
         )
         x, y = template_coordinates(example["pose"], canvas_x, canvas_y, self.template_size)  # [L, P] each
         placed = resample_points(example["templates"], x, y)  # [L, P, C or C + 1]
-        background = pixels["background"][:, tf.newaxis] if "background" in pixels else None  # [L, 1, C]
         if "presence" in example:
             example = example | {"presence": example["presence"][tf.newaxis]}  # [1, P]
-        mixture = self._mixture(placed, background, example)
+        mixture = self._mixture(placed, None, example)
         log_prob = mixture.log_prob(pixels["target"])  # [L, C]
         return [tf.reduce_sum(log_prob, 1), log_prob, mixture.mode()]
 
     def _inputs(self, pose, presence, templates, background):
-        """Returns what differs between examples, and the weights [1]: the arguments of `_decode`."""
+        """Returns what differs between examples, and the weights [1]; `_decode` takes both, joined."""
         if self.use_alpha_channel:
             alpha = tf.broadcast_to(self.templates_alpha, [*tf.unstack(tf.shape(templates))[:4], 1])
             templates = tf.concat([templates, alpha], -1)  # [B or 1, P, h, w, C + 1]

@@ -37,10 +37,10 @@ def values_and_gradients(call):
 
 
 @pytest.mark.parametrize("early_gradient", [False, True])
-@pytest.mark.parametrize("block_size", [1, 1000])
+@pytest.mark.parametrize("block_size", [20, 1000])
 @pytest.mark.parametrize("outer", ["eager", "graph", "compiled"])
 def test_equals_the_function(block_size, outer, early_gradient):
-    in_blocks = InBlocks(function, block_size)
+    in_blocks = InBlocks(function, block_size, multiple_of=16)
 
     def run():
         return values_and_gradients(lambda *inputs: in_blocks(*inputs, early_gradient))
@@ -49,6 +49,13 @@ def test_equals_the_function(block_size, outer, early_gradient):
         run = tf.function(run, jit_compile=outer == "compiled")
     for got, want in zip(tf.nest.flatten(run()), tf.nest.flatten(values_and_gradients(whole)), strict=True):
         assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3, 8])
+def test_any_number_of_threads(monkeypatch, n_threads):
+    monkeypatch.setattr("os.cpu_count", lambda: n_threads)
+    for got, want in zip(InBlocks(function, 20)(EXAMPLES, PIXELS), whole(EXAMPLES, PIXELS), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from protocols import UserError
+from stacked_capsules import template_decoder
 from stacked_capsules.template_decoder import OrthogonalTemplates, TemplateDecoder
 
 P, SIZE = 3, 16
@@ -57,6 +58,42 @@ def test_opacity_decides_with_an_alpha_channel_and_brightness_without():
     decoder.bg_value.assign([-20.0])
     mixture, placed = decoder(pose, tf.ones([1, P]), decoder.make_templates())
     np.testing.assert_allclose(mixture.mode(), tf.reduce_max(placed, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+@pytest.mark.parametrize(
+    ("options", "presence"),
+    [
+        ({"use_alpha_channel": True, "n_channels": 3}, tf.constant([[0.3, 0.9, 0.6], [0.5, 0.2, 1.0]])),
+        ({"learn_output_scale": True}, None),
+    ],
+)
+def test_explains_as_it_draws(monkeypatch, options, presence, on_gpu):
+    monkeypatch.setattr(template_decoder, "_POINTS_AT_A_TIME", 100 * P)  # several blocks, the last filled up
+    if on_gpu:
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    decoder = TemplateDecoder((SIZE, SIZE + 3), (5, 7), P, n_features=4, **options)
+    templates = decoder.make_templates()
+    pose = POSE + 0.1 * tf.random.stateless_normal(POSE.shape, [0, 1])
+    target = tf.random.stateless_uniform([2, SIZE, SIZE + 3, decoder.n_channels], [0, 2])
+    inputs = [x for x in (pose, presence, templates) if x is not None]
+    weights = [w.value for w in decoder.trainable_variables if w.name != "templates"]
+
+    def drawn():
+        mixture = decoder(pose, presence, templates).mixture
+        log_prob = mixture.log_prob(target)
+        return tf.reduce_sum(log_prob, [1, 2, 3]), log_prob, mixture.mode()
+
+    def outputs_and_gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = function()
+            objective = tf.reduce_sum(outputs[0] * [1.0, 2.0])
+        return [*outputs, *tape.gradient(objective, [*inputs, *weights])]
+
+    explained = outputs_and_gradients(lambda: decoder.explain(pose, presence, templates, target))
+    for got, want in zip(explained, outputs_and_gradients(drawn), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("nonlin", ["relu1", "sigmoid"])

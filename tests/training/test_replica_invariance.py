@@ -86,7 +86,7 @@ def one_graph_for_all():
             return tf.reduce_sum(scores, 1), log_prob, mode
 
         inputs = (examples, pixels)
-        shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(inputs))
+        shapes = tuple((name, tuple(x.shape)) for tensors in inputs for name, x in sorted(tensors.items()))
         if shapes not in graphs:
             specs = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
             with tf.init_scope(), tf.device(None):
