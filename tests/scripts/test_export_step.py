@@ -31,9 +31,13 @@ SYSTEMS = {
             *("--colorize_templates", "--use_alpha_channel", *EVERY_STEP, f"--max_train_steps={N_STEPS}"),
         ),
     ),
+    # A thresholded presence jumps where rounding moves a vote over the threshold, and the loss with it.
     "points": (
         "scripts.train",
-        (f"--flagfile={REPO}/configs/constellation.flags", *EVERY_STEP, f"--max_train_steps={N_STEPS}"),
+        (
+            *(f"--flagfile={REPO}/configs/constellation.flags", "--capsule_presence=soft"),
+            *(*EVERY_STEP, f"--max_train_steps={N_STEPS}"),
+        ),
     ),
     "scenes": (
         "scripts.train_emorl",
