@@ -193,15 +193,15 @@ class TemplateDecoder(keras.layers.Layer):
             target: [B, H, W, C], an image.
             early_gradient: A gradient will be asked for: form it at once.
         """
-        examples, weights = self._inputs(pose, presence, templates, None)
+        examples, weights = self._inputs(pose, presence, templates)
         if tf.config.list_physical_devices("GPU"):  # fast memory, but slow at many small operations
             mixture = self._decode(examples | weights).mixture
             log_prob, mode = mixture.log_prob(target), mixture.mode()  # [B, H, W, C] each
             log_likelihood = tf.reduce_sum(log_prob, [1, 2, 3])
         else:
             H, W = self.output_size
-            # [B, 1] each
-            weights = {name: tf.broadcast_to(x, [tf.shape(pose)[0], 1]) for name, x in weights.items()}
+            per_example = [tf.shape(pose)[0], 1]  # [B, 1], so that each example has gradients of its own
+            weights = {name: tf.broadcast_to(x, per_example) for name, x in weights.items()}
             pixels = {"target": tf.reshape(target, [-1, H * W, self.n_channels])}  # [B, H * W, C]
             outputs = self._explain_in_blocks(examples | weights, pixels, early_gradient)
             log_likelihood, log_prob, mode = outputs  # [B], [B, H * W, C], [B, H * W, C]
@@ -222,7 +222,7 @@ class TemplateDecoder(keras.layers.Layer):
         log_prob = mixture.log_prob(pixels["target"])  # [L, C]
         return [tf.reduce_sum(log_prob, 1), log_prob, mixture.mode()]
 
-    def _inputs(self, pose, presence, templates, background):
+    def _inputs(self, pose, presence, templates, background=None):
         """Returns what differs between examples, and the weights [1]; `_decode` takes both, joined."""
         if self.use_alpha_channel:
             alpha = tf.broadcast_to(self.templates_alpha, [*tf.unstack(tf.shape(templates))[:4], 1])
