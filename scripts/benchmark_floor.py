@@ -94,6 +94,20 @@ def scae_mnist(training: bool) -> Work:
     return Work(3 * products - encoder, points * (46 + 56), 8 * weights)
 
 
+def constellation() -> Work:
+    """A training step: batch 32, 11 points, half of them present, four blocks of width 128."""
+    b, points, width, objects = 32, 11, 128, 3
+    present = b * points / 2
+    blocks = 4 * (4 * dense(present, width, width) + 2 * dense(present, width, 2 * width))
+    blocks += 4 * 2 * dense(b * points, width, points)  # queries with keys, weights with values
+    read_out = dense(present, width, 32) + 2 * dense(present, 32, 32)
+    capsules = objects * (dense(b, 32, 128) + dense(b, 128, 32) + dense(b, 33, 128) + dense(b, 128, 39))
+    products = dense(present, 2, width) + blocks + read_out + capsules
+    weights = 4.0 * (4 * 8 * width**2 + 34 * width + 4 * 32**2)
+    weights += 4.0 * objects * (32 * 128 + 128 * 32 + 33 * 128 + 128 * 39)
+    return Work(3 * products, 0.0, 8 * weights)
+
+
 def emorl(training: bool, b: int, size: int, slots: int, refinements: int, decoder: str) -> Work:
     """EfficientMORL's encoder and decoder; all else is small."""
     encoder_first = convolution(b, size, 5, 3, 64)
@@ -120,6 +134,7 @@ def emorl(training: bool, b: int, size: int, slots: int, refinements: int, decod
 WORK: dict[str, Callable[[], Work]] = {
     "scae_mnist_train": lambda: scae_mnist(True),
     "scae_mnist_infer": lambda: scae_mnist(False),
+    "scae_constellation_train": constellation,
     "emorl_tetrominoes_train": lambda: emorl(True, 32, 35, 4, 3, "small"),
     "emorl_tetrominoes_infer": lambda: emorl(False, 32, 35, 4, 3, "small"),
     "emorl_clevr6_train": lambda: emorl(True, 2, 96, 7, 1, "iodine"),

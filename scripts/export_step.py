@@ -61,6 +61,8 @@ def main(_) -> None:
     check(folder)
     from training.portable.lowering import exported_program  # not above: it needs jax
 
+    flags_of_run = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
+    FLAGS.jit_compile = True  # the model is built as XLA compiles it
     script = importlib.import_module(SCRIPTS[FLAGS.model])
     config = script.train_config()
     model, source, how = script.recipe(config, single_replica())
@@ -83,7 +85,7 @@ def main(_) -> None:
         parts.append(Phase(first, options, program.metrics, content))
         print(f"program of the steps from {first} on: {len(content) / 1e6:.1f} MB", *options.items())
     facts = {
-        "flags": {name: text for name, text in training_flags.as_text().items() if name not in _OWN},
+        "flags": flags_of_run,
         "batch_size": FLAGS.batch_size,
         "inner_steps": FLAGS.inner_steps,
         "last_step": config.max_train_steps,

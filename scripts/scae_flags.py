@@ -15,6 +15,8 @@ from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_c
 FLAGS = flags.FLAGS
 
 MODELS = {"scae": (SCAEConfig, make_scae), "constellation": (ConstellationConfig, make_constellation)}
+#: Options for steps that are run operation by operation.
+_NOT_FOR_XLA = ("skip_absent_points", "encoder_lanes")
 
 
 def define() -> None:
@@ -86,6 +88,10 @@ def define() -> None:
     flags.DEFINE_integer("n_votes", 4, "Number of votes of a capsule.")
     flags.DEFINE_integer("n_caps_params", 32, "Dimensions of a capsule's parameters.")
     flags.DEFINE_string("decoder", "capsule", "capsule, or plain for the baseline without geometry.")
+    flags.DEFINE_boolean(
+        "skip_absent_points", False, "Encodes present points alone; not under XLA. Changes no result."
+    )
+    flags.DEFINE_integer("encoder_lanes", 1, "Parts of a batch encoded beside each other; not under XLA.")
 
     # Loss
     flags.DEFINE_string("prior_sparsity_loss_type", "l2", "l2, entropy or kl; images only.")
@@ -136,6 +142,8 @@ def make_model() -> TrainableModel:
     values = _fields_from_flags(config_class)
     if "cnn_strides" in values:
         values["cnn_strides"] = strides
+    if "jit_compile" in FLAGS and FLAGS.jit_compile:  # XLA asks for static shapes, and shares out work itself
+        values = {name: value for name, value in values.items() if name not in _NOT_FOR_XLA}
     return make(config_class(**values))
 
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from stacked_capsules.dense import dense
+from stacked_capsules.present_points import PresentPoints
 from stacked_capsules.safe_math import safe_log
 
 #: What the presence of a point does to attention, see `attend`.
@@ -41,7 +42,12 @@ class MultiHeadAttention(keras.layers.Layer):
         self.combine.build((*queries_shape[:-1], self.value.units))
 
     def call(
-        self, queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, presence: tf.Tensor | None = None
+        self,
+        queries: tf.Tensor,
+        keys: tf.Tensor,
+        values: tf.Tensor,
+        presence: tf.Tensor | None = None,
+        rows: PresentPoints | None = None,
     ) -> tf.Tensor:
         """Reads values where keys match queries.
 
@@ -50,12 +56,13 @@ class MultiHeadAttention(keras.layers.Layer):
             keys: [B, M, d].
             values: [B, M, d_v].
             presence: [B, M] in [0, 1], of keys and values.
+            rows: Where given, queries, keys and values are the same points, [R, d].
 
         Returns:
-            [B, N, d_v].
+            [B, N, d_v], or [R, d_v].
         """
         if queries is keys and keys is values:
-            q, k, v = self._project_together(queries)  # [B, heads, N, d / heads] each
+            q, k, v = self._project_together(queries, rows)  # [B, heads, N, d / heads] each
         else:
             q, k, v = (
                 self._split_heads(project(x), self.n_heads)  # [B, heads, N or M, d or d_v / heads]
@@ -66,15 +73,17 @@ class MultiHeadAttention(keras.layers.Layer):
         read = attend(q, k, v, presence, self.presence_mask)  # [B, heads, N, d_v / heads]
         read = tf.transpose(read, [0, 2, 1, 3])  # [B, N, heads, d_v / heads]
         read = tf.reshape(read, [-1, read.shape[1], self.value.units])  # [B, N, d_v]
-        return self.combine(read)
+        return self.combine(read if rows is None else rows.pack(read))
 
-    def _project_together(self, x):
+    def _project_together(self, x, rows):
         """Queries, keys and values of the same points, in one product."""
         projections = (self.query, self.key, self.value)
         kernel = tf.concat([projection.kernel for projection in projections], 1)  # [d, 3 * units]
         bias = tf.concat([projection.bias for projection in projections], 0)  # [3 * units]
-        heads = self._split_heads(tf.tensordot(x, kernel, 1) + bias, 3 * self.n_heads)
-        return tf.split(heads, 3, axis=1)
+        y = tf.tensordot(x, kernel, 1) + bias  # [B, N, 3 * units], or [R, 3 * units]
+        y = y if rows is None else rows.unpack(y)  # [B, N, 3 * units]
+        y = tf.reshape(y, [-1, y.shape[1], 3, self.n_heads, self.query.units // self.n_heads])
+        return tf.unstack(tf.transpose(y, [2, 0, 3, 1, 4]))  # of [3, B, heads, N, d / heads]
 
     @staticmethod
     def _split_heads(x, n_heads):

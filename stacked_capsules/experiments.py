@@ -84,6 +84,8 @@ class ConstellationConfig:
     Attributes:
         n_caps: Number of capsules; the original fixes it, and `n_votes` and `n_caps_params`.
         decoder: "capsule", or "plain" for the baseline without geometry.
+        skip_absent_points: In training, encode the present points alone (the result is the same).
+        encoder_lanes: In training, parts of the batch that are encoded beside each other.
         seed: Seed of the initial weights.
     """
 
@@ -93,6 +95,9 @@ class ConstellationConfig:
     n_caps_params: int = 32
     decoder: str = "capsule"
     presence_mask: str = "as_run"
+    # Speed
+    skip_absent_points: bool = False
+    encoder_lanes: int = 1
     # Loss weights
     dynamic_l2_weight: float = 10.0
     sparsity_weight: float = 10.0
@@ -198,7 +203,7 @@ def make_constellation(config: ConstellationConfig) -> ConstellationAutoencoder:
     Raises:
         UserError: An option is unknown.
     """
-    _check_sizes(config, "n_caps n_votes n_caps_params")
+    _check_sizes(config, "n_caps n_votes n_caps_params encoder_lanes")
     with _seeded_initialisers(config.seed):
         model = ConstellationAutoencoder(
             encoder=SetTransformer(
@@ -209,6 +214,8 @@ def make_constellation(config: ConstellationConfig) -> ConstellationAutoencoder:
                 n_outputs=config.n_caps,
                 layer_norm=True,
                 presence_mask=config.presence_mask,
+                skip_absent=config.skip_absent_points,
+                n_lanes=config.encoder_lanes,
                 name="encoder",
             ),
             decoder=_constellation_decoder(config),

@@ -10,6 +10,7 @@ import tensorflow as tf
 from protocols import Seed, UserError
 from stacked_capsules.attention import PRESENCE_MASKS, MultiHeadAttention, attend
 from stacked_capsules.dense import dense
+from stacked_capsules.present_points import PresentPoints
 
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
@@ -26,6 +27,10 @@ class SetTransformer(keras.layers.Layer):
         dropout_rate: Share of values that training zeroes.
         n_inducing_points: If positive, points attend to each other by way of that many learned points.
         presence_mask: One of `PRESENCE_MASKS`.
+        skip_absent: In training, compute points of presence 0 once instead of one by one; the result is the
+            same. For presences that are not learnt. Not for XLA, which asks for static shapes.
+        n_lanes: In training, parts of the batch that are computed beside each other, where their number
+            divides the batch: for small operations, which are not worth sharing out between threads.
     """
 
     def __init__(
@@ -39,6 +44,8 @@ class SetTransformer(keras.layers.Layer):
         dropout_rate: float = 0.0,
         n_inducing_points: int = 0,
         presence_mask: str = "as_run",
+        skip_absent: bool = False,
+        n_lanes: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -48,6 +55,8 @@ class SetTransformer(keras.layers.Layer):
             )
         if not 0.0 <= dropout_rate < 1.0:
             raise UserError(f"dropout_rate: {dropout_rate} is not in [0, 1)")
+        if skip_absent and (dropout_rate > 0.0 or n_inducing_points > 0):
+            raise UserError("skip_absent: with dropout or inducing points absent points do matter")
         self.n_layers = n_layers
         self.n_heads = n_heads
         self.n_dims = n_dims
@@ -57,6 +66,8 @@ class SetTransformer(keras.layers.Layer):
         self.dropout_rate = dropout_rate
         self.n_inducing_points = n_inducing_points
         self.presence_mask = presence_mask
+        self.skip_absent = skip_absent
+        self.n_lanes = n_lanes
 
         self.embed = dense(n_dims, "embed")
         self.blocks = [
@@ -101,10 +112,23 @@ class SetTransformer(keras.layers.Layer):
         Returns:
             [B, n_outputs, n_output_dims].
         """
-        seed = Seed.of(seed)
-        h = self.embed(x)  # [B, N, n_dims]
+        drop = training and seed is not None and self.dropout_rate > 0.0
+        divides = x.shape[0] is not None and x.shape[0] % self.n_lanes == 0
+        if not training or drop or not divides:
+            return self._encode(x, presence, training, Seed.of(seed))
+        presences = [None] * self.n_lanes if presence is None else tf.split(presence, self.n_lanes)
+        lanes = zip(tf.split(x, self.n_lanes), presences, strict=True)
+        return tf.concat([self._encode(x, presence, True, None) for x, presence in lanes], 0)
+
+    def _encode(self, x, presence, training, seed):
+        rows = None
+        if training and self.skip_absent and presence is not None:
+            rows = PresentPoints.of(presence)
+            x = rows.pack(x)  # [R, d]
+        h = self.embed(x)  # [B, N, n_dims], or [R, n_dims]
         for i, block in enumerate(self.blocks):
-            h = block(h, presence, training=training, seed=None if seed is None else seed.fold(i))
+            h = block(h, presence, training=training, seed=None if seed is None else seed.fold(i), rows=rows)
+        h = h if rows is None else rows.unpack(h)  # [B, N, n_dims]
         if self.n_heads == 1 and self.n_dims < self.n_output_dims:
             return self._read_before_projecting(h, presence)
         z = self.project(h)  # [B, N, n_output_dims]
@@ -142,6 +166,8 @@ class SetTransformer(keras.layers.Layer):
             "dropout_rate": self.dropout_rate,
             "n_inducing_points": self.n_inducing_points,
             "presence_mask": self.presence_mask,
+            "skip_absent": self.skip_absent,
+            "n_lanes": self.n_lanes,
         }
 
 
@@ -200,17 +226,29 @@ class SelfAttention(keras.layers.Layer):
         presence: tf.Tensor | None = None,
         training: bool = False,
         seed: Seed | None = None,
+        rows: PresentPoints | None = None,
     ) -> tf.Tensor:
-        """Updates the points: [B, N, d], presence [B, N] or None -> [B, N, d]."""
+        """Updates the points.
+
+        Args:
+            x: [B, N, d], the points.
+            presence: [B, N] in [0, 1]; None: all are there.
+            training: Whether to drop out.
+            seed: Of dropout; without one nothing is dropped.
+            rows: Where given, x and the result are the present points, [R, d].
+
+        Returns:
+            [B, N, d], or [R, d].
+        """
         drop = training and seed is not None and self.dropout_rate > 0.0
         if self.n_inducing_points > 0:
             z = self.attention(self.inducing_points, x, x)  # [B, n_inducing_points, d]
             y = self.attention(x, z, z)  # [B, N, d]
         else:
-            y = self.attention(x, x, x, presence)  # [B, N, d]
+            y = self.attention(x, x, x, presence, rows=rows)  # [B, N, d], or [R, d]
         y += dropout(x, self.dropout_rate, seed.fold(0)) if drop else x
         if presence is not None:
-            y *= presence[:, :, tf.newaxis]
+            y *= presence[:, :, tf.newaxis] if rows is None else rows.presence
         if self.layer_norm:
             y = self.norm_attention(y)
 

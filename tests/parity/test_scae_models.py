@@ -200,6 +200,7 @@ def make_model(config):
     # the original gives the between-example weight no say, and the mixing divergence none either
     config["prior_between_example_sparsity_weight"] = config["prior_within_example_sparsity_weight"]
     config["mixing_kl_weight"] = 0.0
+    config |= {"skip_absent_points": True, "encoder_lanes": 2}  # as run_constellation.sh has it
     return make_constellation(ConstellationConfig(**fields_of(ConstellationConfig, config)))
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.scripts.small_configurations import write_random_data
 from tests.scripts.tiny_runs import TRAIN
 
 
@@ -11,3 +12,11 @@ def trained(processes, tmp_path_factory):
     assert ended.code == 0, ended.stderr
     assert ended.stderr == ""
     return logdir / "tiny"
+
+
+@pytest.fixture(scope="session")
+def random_data(tmp_path_factory):
+    """What the commands of `small_configurations` read; runs go beside it."""
+    folder = tmp_path_factory.mktemp("random")
+    write_random_data(folder)
+    return folder

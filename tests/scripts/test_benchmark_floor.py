@@ -4,11 +4,18 @@ import pytest
 
 from emorl.experiments import EMORLConfig, make_efficient_morl
 from scripts.benchmark_cases import CASES
-from scripts.benchmark_floor import WORK, convolution, emorl
+from scripts.benchmark_floor import WORK, constellation, convolution, emorl
+from stacked_capsules.experiments import ConstellationConfig, make_constellation
 
 
 def test_cases_are_those_of_the_benchmark():
-    assert set(WORK) <= set(CASES)
+    assert set(WORK) == set(CASES)
+
+
+def test_counts_the_weights_of_the_constellation_model():
+    model = make_constellation(ConstellationConfig())
+    matrices = sum(math.prod(w.shape) for w in model.trainable_weights if "kernel" in w.path)
+    assert constellation().moved == pytest.approx(8 * 4.0 * matrices, rel=0.001)
 
 
 @pytest.mark.parametrize(("decoder", "size", "slots", "z"), [("small", 35, 4, 32), ("iodine", 96, 7, 64)])

@@ -12,6 +12,8 @@ import pytest
 
 from protocols.snapshots import read_snapshot
 from tests.scripts.processes import REPO
+from tests.scripts.small_configurations import command
+from tests.scripts.test_configs import CONFIGS, SCAE
 from tests.scripts.tiny_runs import SCENES
 
 EXPORT, CONVERT = "scripts.export_step", "scripts.convert_checkpoint"
@@ -103,6 +105,47 @@ def test_jax_follows_tensorflow(processes, scenes, tmp_path, system):
         ended = processes.run(script, *more)
         assert ended.code == 0, ended.stderr
         assert f"goes on from step {N_STEPS}" in ended.stdout
+
+
+@needs_jax
+@pytest.mark.slow
+def test_an_export_begins_with_a_snapshot(processes, tmp_path):
+    script, flags = SYSTEMS["points"]
+    half = [*flags, f"--max_train_steps={N_STEPS // 2}", "--name=half", f"--logdir={tmp_path}/{{name}}"]
+    for run in (half, [*half, "--name=whole", f"--max_train_steps={N_STEPS}"]):
+        ended = processes.run(script, *run)
+        assert ended.code == 0, ended.stderr
+    exported = tmp_path / "exported"
+    snapshot = (f"--snapshot={tmp_path}/half", f"--out={exported}", "--inner_steps=20")
+    ended = processes.run(EXPORT, *flags, *snapshot)
+    assert ended.code == 0, ended.stderr
+    with np.load(exported / "initial.npz", allow_pickle=False) as initial:
+        begun, saved = dict(initial), read_snapshot(f"{tmp_path}/half")
+    for name, array in begun.items():
+        np.testing.assert_array_equal(array, saved[name])
+    assert begun["global_step"] == N_STEPS // 2
+    train_elsewhere(exported, "--report_steps=1")
+    lines = [json.loads(line) for line in (exported / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(N_STEPS // 2 + 1, N_STEPS + 1))
+    want = losses(tmp_path / "whole", "train/loss")[N_STEPS // 2 :]
+    np.testing.assert_allclose([line["loss"] for line in lines], want, rtol=1e-4)
+
+
+@needs_jax
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [path.stem for path in CONFIGS])
+def test_every_configuration_leaves(processes, random_data, tmp_path, name):
+    if not os.environ.get("ALL_CONFIGS"):
+        pytest.skip("takes long: set ALL_CONFIGS=1 to export every configuration")
+    _, *flags = command(name, random_data)
+    last = "--max_train_steps=3" if name in SCAE else "--iters=3"
+    first_phase = () if name in SCAE else ("--refinement_curriculum=-1:1,2:2",)
+    own = (last, *first_phase, "--inner_steps=1", f"--name={name}", f"--out={tmp_path}/exported")
+    ended = processes.run(EXPORT, *flags, *own)
+    assert ended.code == 0, ended.stderr
+    train_elsewhere(tmp_path / "exported", "--report_steps=1")
+    lines = (tmp_path / "exported" / "run" / "metrics.jsonl").read_text().splitlines()
+    assert np.isfinite([json.loads(line)["loss"] for line in lines]).tolist() == [True] * 3
 
 
 def assert_same_weights(got, want):

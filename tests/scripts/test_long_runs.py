@@ -20,7 +20,7 @@ RUNS = {
         *(50, "scripts.train", "--name=long", "--logdir={folder}/{name}", f"--max_train_steps={N_STEPS}"),
         *("--model=constellation", "--dataset=constellation", "--batch_size=2", "--n_votes=2", "--n_caps=2"),
         *("--n_caps_params=4", "--steps_per_call=50", "--run_updates_every=50", "--report_loss_steps=50"),
-        *("--summary_steps=500", "--snapshot_steps=500"),
+        *("--summary_steps=500", "--snapshot_steps=500", "--skip_absent_points", "--encoder_lanes=2"),
     ),
     "emorl": (
         *(50, "scripts.train_emorl", "--name=long", "--logdir={folder}/{name}", f"--iters={N_STEPS}"),

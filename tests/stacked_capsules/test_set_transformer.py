@@ -33,6 +33,41 @@ def test_absent_points_do_not_matter(presence_mask):
     np.testing.assert_allclose(encoder(elsewhere, PRESENCE), encoder(POINTS, PRESENCE), atol=1e-6)
 
 
+@pytest.mark.parametrize("presence_mask", ["as_run", "log"])
+@pytest.mark.parametrize("n_present", ["some", "none", "fifteen", "sixteen"])
+def test_training_skips_absent_points_and_goes_in_lanes(presence_mask, n_present):
+    points = 3.0 * tf.random.stateless_normal([4, N, D], [1, 2])
+    presence = {
+        "some": tf.concat([PRESENCE, [[0.0] * N, [1.0] * N]], 0),  # of one example none, of one all
+        "none": tf.zeros([4, N]),
+        "fifteen": tf.reshape(tf.cast(tf.range(4 * N) % 8 < 5, tf.float32), [4, N]),
+        "sixteen": tf.reshape(tf.cast(tf.range(4 * N) % 3 < 2, tf.float32), [4, N]),
+    }[n_present]
+    plain = SetTransformer(3, 2, 8, 12, 5, layer_norm=True, presence_mask=presence_mask)
+    plain(points)
+    for i, weight in enumerate(plain.weights):  # the same for every encoder; constants too
+        weight.assign(weight + 0.3 * tf.random.stateless_normal(weight.shape, [i, 0]))
+
+    def trained(skip_absent, n_lanes):
+        encoder = SetTransformer.from_config(
+            {**plain.get_config(), "skip_absent": skip_absent, "n_lanes": n_lanes}
+        )
+        encoder.build(points.shape)
+        encoder.set_weights(plain.get_weights())
+        direction = tf.random.stateless_normal([4, 5, 12], [3, 4])
+        with tf.GradientTape() as tape:
+            y = encoder(points, presence, training=True)
+            loss = tf.reduce_sum(direction * y)
+        return y, tape.gradient(loss, encoder.trainable_weights)
+
+    expected, gradients = trained(False, 1)
+    for skip_absent, n_lanes in ((True, 1), (False, 2), (True, 2), (True, 3)):  # three do not divide four
+        y, of_weights = trained(skip_absent, n_lanes)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+        for ours, theirs in zip(of_weights, gradients, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_soft_presences():
     q, k, v = (tf.random.stateless_normal([B, n, D], [n, 0]) for n in (3, 4, 4))
     presence = tf.constant([[0.2, 0.9, 0.3, 0.8]] * B)
@@ -101,6 +136,8 @@ def test_wrong_options_are_named():
         SetTransformer(presence_mask="hard")
     with pytest.raises(UserError, match=r"dropout_rate: 1.0 is not in \[0, 1\)"):
         SetTransformer(dropout_rate=1.0)
+    with pytest.raises(UserError, match="skip_absent: with dropout or inducing points absent"):
+        SetTransformer(skip_absent=True, n_inducing_points=3)
 
 
 @pytest.mark.parametrize("n_points", [5, 11])

@@ -76,6 +76,8 @@ def write_folder(
             np.savez(file, **data)
         shutil.copyfile(RUNNER, folder / RUNNER.name)
         arrays = {"state": _entries(state), "data": _entries(data)}
+        for entry in arrays["data"]:  # the data of another export may have the same names and shapes
+            entry["sha256"] = hashlib.sha256(np.ascontiguousarray(data[entry["name"]])).hexdigest()
         manifest = {"format": 1, **facts, "programs": programs, **arrays}
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     except OSError as error:

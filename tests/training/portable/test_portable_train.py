@@ -152,6 +152,10 @@ MISTAKES = {
         lambda f: np.savez(f / "data.npz", x=np.zeros([2, 3])),
         "does not belong to this export: x",
     ),
+    "data of another export": (
+        lambda f: np.savez(f / "data.npz", x=toy_rows()[::-1]),
+        "does not belong to this export: x",
+    ),
     "code": (
         lambda f: np.savez(f / "data.npz", x=np.array([{}], object)),
         "Object arrays cannot be loaded",
