@@ -7,7 +7,9 @@ import math
 
 import tensorflow as tf
 
+from emorl.initialisers import GAIN
 from protocols import UserError
+from protocols.flag_files import later_option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +22,8 @@ class SlotAttentionConfig:
         input_size: (3, H, W) with H = W.
         image_decoder: 'small', 'iodine' or 'big'; the last for 96 x 96 pixels only.
         precision: 'float32', or 'mixed_bfloat16' for convolutions of bfloat16.
+        init_gain: gain of the Xavier-normal initial weights, 0.02 in the original: all but those of
+            recurrences and of the encoder's positions; in Slot Attention the decoder's alone.
 
     Raises:
         UserError: for sizes that are not positive and images that are not square or not of three channels.
@@ -30,10 +34,12 @@ class SlotAttentionConfig:
     input_size: tuple[int, int, int] = (3, 64, 64)
     image_decoder: str = "iodine"
     precision: str = "float32"
+    init_gain: float = later_option(GAIN)
 
     def __post_init__(self):
         for option in ("K", "z_size"):
             _check_at_least(1, option, getattr(self, option))
+        _check_in_range("init_gain", self.init_gain, 0, math.inf)
         object.__setattr__(self, "input_size", _checked_input_size(self.input_size))
 
     @property

@@ -46,11 +46,13 @@ class EfficientMORL(SceneInference, TrainableModel):
         super().__init__(**kwargs)
         self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
         z = config.z_size
-        self.encoder = ImageEncoder(config.size, "xavier", init_seed, config.precision)
-        self.slot_inference = SlotInference(z, config.stochastic_layers, config.use_DualGRU, init_seed)
-        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed, config.precision)
-        self.prior = ConditionalPrior(z, init_seed)
-        self.refinement = RefinementNetwork(z, init_seed)
+        start = (init_seed, config.init_gain)
+        how = (init_seed, config.precision, config.init_gain)
+        self.encoder = ImageEncoder(config.size, "xavier", *how)
+        self.slot_inference = SlotInference(z, config.stochastic_layers, config.use_DualGRU, *start)
+        self.decoder = make_image_decoder(config.image_decoder, config.size, z, *how)
+        self.prior = ConditionalPrior(z, *start)
+        self.refinement = RefinementNetwork(z, *start)
         self.likelihood = likelihood(config.image_likelihood)
         self.geco = GECO(
             target=config.geco_reconstruction_target * 3 * config.size**2,

@@ -41,6 +41,7 @@ class ImageDecoder(keras.layers.Layer):
         z_size: z, size of a slot.
         init_seed: seed of the initial weights.
         precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
+        init_gain: gain of the initial weights.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
     """
@@ -51,11 +52,13 @@ class ImageDecoder(keras.layers.Layer):
         z_size: int,
         init_seed: int = 0,
         precision: str = "float32",
+        init_gain: float = initialisers.GAIN,
         name="decoder",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        self.size, self.z_size, self.init_seed = size, z_size, init_seed
+        self.size, self.z_size = size, z_size
+        self.init_seed, self.init_gain = init_seed, init_gain
         self.precision = check_precision(precision)
         self.position_projection = keras.layers.Dense(
             z_size, name="position_projection", **self._rule("position_projection")
@@ -93,7 +96,8 @@ class ImageDecoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""
-        own = {"size": self.size, "z_size": self.z_size, "init_seed": self.init_seed}
+        own = {"size": self.size, "z_size": self.z_size}
+        own |= {"init_seed": self.init_seed, "init_gain": self.init_gain}
         return {**super().get_config(), **own, "precision": self.precision}
 
     def _make_convolutions(self):
@@ -106,7 +110,7 @@ class ImageDecoder(keras.layers.Layer):
         return first.activation(convolve_broadcast(slots, self.position(slots.dtype), kernel, bias, border))
 
     def _rule(self, name):
-        return initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}")
+        return initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
 
     def _conv(self, i, filters, kernel, activation):
         return keras.layers.Conv2D(
@@ -173,6 +177,7 @@ class BigDecoder(ImageDecoder):
         z_size: int,
         init_seed: int = 0,
         precision: str = "float32",
+        init_gain: float = initialisers.GAIN,
         name="decoder",
         **kwargs,
     ):
@@ -180,7 +185,7 @@ class BigDecoder(ImageDecoder):
             raise UserError(
                 f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} take 'iodine' or 'small'."
             )
-        super().__init__(size, z_size, init_seed, precision, name, **kwargs)
+        super().__init__(size, z_size, init_seed, precision, init_gain, name, **kwargs)
 
     @property
     def grid_size(self) -> int:
@@ -221,7 +226,12 @@ def crop_transposed(x: tf.Tensor, kernel: int, size: int) -> tf.Tensor:
 
 
 def make_image_decoder(
-    name: str, size: int, z_size: int, init_seed: int, precision: str = "float32"
+    name: str,
+    size: int,
+    z_size: int,
+    init_seed: int,
+    precision: str = "float32",
+    init_gain: float = initialisers.GAIN,
 ) -> ImageDecoder:
     """The decoder of that name: 'small', 'iodine' or 'big'.
 
@@ -231,4 +241,4 @@ def make_image_decoder(
     decoders = {"small": SmallDecoder, "iodine": IodineDecoder, "big": BigDecoder}
     if name not in decoders:
         raise UserError(f"image_decoder must be one of {', '.join(decoders)}, not {name!r}.")
-    return decoders[name](size, z_size, init_seed, precision)
+    return decoders[name](size, z_size, init_seed, precision, init_gain)

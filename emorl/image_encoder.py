@@ -24,6 +24,7 @@ class ImageEncoder(keras.layers.Layer):
             of the position always starts by PyTorch's rule.
         init_seed: seed of the initial weights.
         precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
+        init_gain: gain of the initial weights where they are "xavier".
         name: name of the layer.
         **kwargs: Keras' layer arguments.
 
@@ -37,13 +38,15 @@ class ImageEncoder(keras.layers.Layer):
         weights: str = "xavier",
         init_seed: int = 0,
         precision: str = "float32",
+        init_gain: float = initialisers.GAIN,
         name="encoder",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         if weights not in ("xavier", "torch"):
             raise UserError(f"ImageEncoder: weights must be 'xavier' or 'torch', not {weights!r}.")
-        self.size, self.weight_rule, self.init_seed = size, weights, init_seed
+        self.size, self.weight_rule = size, weights
+        self.init_seed, self.init_gain = init_seed, init_gain
         self.precision = check_precision(precision)
         self.convolutions = [
             keras.layers.Conv2D(
@@ -86,11 +89,12 @@ class ImageEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""
-        own = {"size": self.size, "weights": self.weight_rule, "init_seed": self.init_seed}
+        own = {"size": self.size, "weights": self.weight_rule}
+        own |= {"init_seed": self.init_seed, "init_gain": self.init_gain}
         return {**super().get_config(), **own, "precision": self.precision}
 
     def _rule(self, name, fan_in):
         key = f"{self.name}/{name}"
         if self.weight_rule == "xavier":
-            return initialisers.xavier_normal(self.init_seed, key)
+            return initialisers.xavier_normal(self.init_seed, key, self.init_gain)
         return initialisers.torch_uniform(self.init_seed, key, fan_in)

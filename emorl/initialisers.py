@@ -7,12 +7,15 @@ from typing import Any
 
 import keras
 
+#: Gain of most initial weights of the original.
+GAIN = 0.02
 
-def xavier_normal(seed: int, name: str) -> dict[str, Any]:
-    """Keyword arguments of a dense or convolution layer: Xavier-normal of gain 0.02, zero bias."""
+
+def xavier_normal(seed: int, name: str, gain: float = GAIN) -> dict[str, Any]:
+    """Keyword arguments of a dense or convolution layer: Xavier-normal, zero bias."""
     return {
         "kernel_initializer": keras.initializers.VarianceScaling(
-            0.02**2, mode="fan_avg", distribution="untruncated_normal", seed=_key(seed, name)
+            gain**2, mode="fan_avg", distribution="untruncated_normal", seed=_key(seed, name)
         ),
         "bias_initializer": "zeros",
     }

@@ -20,13 +20,21 @@ class RefinementNetwork(keras.layers.Layer):
     Args:
         z_size: z, size of a slot.
         init_seed: seed of the initial weights.
+        init_gain: gain of the Xavier-normal initial weights.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
     """
 
-    def __init__(self, z_size: int, init_seed: int = 0, name="refinement", **kwargs):
+    def __init__(
+        self,
+        z_size: int,
+        init_seed: int = 0,
+        init_gain: float = initialisers.GAIN,
+        name="refinement",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
-        self.z_size, self.init_seed = z_size, init_seed
+        self.z_size, self.init_seed, self.init_gain = z_size, init_seed, init_gain
         self.encoding_0 = self._dense("encoding_0", HIDDEN, "elu")
         self.encoding_1 = self._dense("encoding_1", z_size)
         self.gru = GRUCell(z_size, "uniform", init_seed, name="gru")
@@ -62,10 +70,11 @@ class RefinementNetwork(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Everything the constructor takes."""
-        return {**super().get_config(), "z_size": self.z_size, "init_seed": self.init_seed}
+        own = {"z_size": self.z_size, "init_seed": self.init_seed, "init_gain": self.init_gain}
+        return {**super().get_config(), **own}
 
     def _dense(self, name, units, activation=None):
-        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}")
+        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
         return keras.layers.Dense(units, activation, name=name, **rule)
 
 

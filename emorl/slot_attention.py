@@ -68,7 +68,8 @@ class SlotAttention(SceneInference, TrainableModel):
         self.to_v = self._dense("to_v", CHANNELS, z, use_bias=False)
         self.gru = GRUCell(z, "uniform", init_seed, name="gru")
         self.mlp = [self._dense("mlp_0", z, HIDDEN, "relu"), self._dense("mlp_1", HIDDEN, z)]
-        self.decoder = make_image_decoder(config.image_decoder, config.size, z, init_seed, config.precision)
+        how = (init_seed, config.precision, config.init_gain)
+        self.decoder = make_image_decoder(config.image_decoder, config.size, z, *how)
 
     def build(self, input_shape=None):
         """Creates all weights; their shapes follow from the options."""

@@ -41,6 +41,7 @@ class SlotInference(keras.layers.Layer):
         layers: L, number of stochastic layers, at least 0.
         use_dual_gru: a DualGRU, or else one plain GRU over means and variances together.
         init_seed: seed of the initial weights.
+        init_gain: gain of the Xavier-normal initial weights.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
     """
@@ -51,12 +52,13 @@ class SlotInference(keras.layers.Layer):
         layers: int = 3,
         use_dual_gru: bool = True,
         init_seed: int = 0,
+        init_gain: float = initialisers.GAIN,
         name="slot_inference",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         self.z_size, self.n_layers = z_size, layers
-        self.use_dual_gru, self.init_seed = use_dual_gru, init_seed
+        self.use_dual_gru, self.init_seed, self.init_gain = use_dual_gru, init_seed, init_gain
         self.norm_slots = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_slots")
         self.norm_mean = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_mean")
         self.norm_variance = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_variance")
@@ -152,11 +154,12 @@ class SlotInference(keras.layers.Layer):
             "layers": self.n_layers,
             "use_dual_gru": self.use_dual_gru,
             "init_seed": self.init_seed,
+            "init_gain": self.init_gain,
         }
         return {**super().get_config(), **own}
 
     def _dense(self, name, units, activation=None, use_bias=True):
-        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}")
+        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
         return keras.layers.Dense(units, activation, use_bias=use_bias, name=name, **rule)
 
 

@@ -43,6 +43,7 @@ def define() -> None:
     flags.DEFINE_integer("z_size", 64, "Size of a slot.")
     flags.DEFINE_string("image_decoder", "iodine", "small, iodine or big.")
     flags.DEFINE_string("precision", "float32", "float32, or mixed_bfloat16 for the convolutions.")
+    flags.DEFINE_float("init_gain", 0.02, "Gain of most initial weights; with 1 small runs find objects.")
     flags.DEFINE_string("image_likelihood", "Gaussian", "Gaussian or GMM.")
     flags.DEFINE_integer("stochastic_layers", 3, "Layers of the bottom-up inference, L in the paper.")
     flags.DEFINE_integer(

@@ -89,9 +89,11 @@ def define() -> None:
     flags.DEFINE_integer("n_caps_params", 32, "Dimensions of a capsule's parameters.")
     flags.DEFINE_string("decoder", "capsule", "capsule, or plain for the baseline without geometry.")
     flags.DEFINE_boolean(
-        "skip_absent_points", False, "Encodes present points alone; not under XLA. Changes no result."
+        "skip_absent_points", False, "Encodes present points alone; not under XLA; constellation only."
     )
-    flags.DEFINE_integer("encoder_lanes", 1, "Parts of a batch encoded beside each other; not under XLA.")
+    flags.DEFINE_integer(
+        "encoder_lanes", 1, "Parts of a batch encoded at once; constellation only, not under XLA."
+    )
 
     # Loss
     flags.DEFINE_string("prior_sparsity_loss_type", "l2", "l2, entropy or kl; images only.")

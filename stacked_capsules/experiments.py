@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from protocols import UserError
+from protocols.flag_files import later_option
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 from stacked_capsules.constellation_capsule import ConstellationCapsule
 from stacked_capsules.constellation_decoder import ConstellationDecoder
@@ -96,8 +97,8 @@ class ConstellationConfig:
     decoder: str = "capsule"
     presence_mask: str = "as_run"
     # Speed
-    skip_absent_points: bool = False
-    encoder_lanes: int = 1
+    skip_absent_points: bool = later_option(False)
+    encoder_lanes: int = later_option(1)
     # Loss weights
     dynamic_l2_weight: float = 10.0
     sparsity_weight: float = 10.0

@@ -1,4 +1,4 @@
-"""The points that are present, as the rows of one matrix: work on absent ones changes nothing."""
+"""The points that are present, as the rows of one matrix, so that none is computed that is absent."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ _MULTIPLE = 16
 
 
 class PresentPoints(NamedTuple):
-    """Where the points of [B, N, d] stand in a matrix of R rows.
+    """Where the points of [B, N, d] stand in a matrix of R rows: P present points, then rows of presence 0.
 
-    The P present ones come first; one row more stands for all that are absent, and others fill up.
+    One of these stands for every absent point. That is enough for blocks that multiply what they read by the
+    presence: behind the first block all absent points are equal, and before it none is read, but where an
+    example has no other, and there nobody keeps what was read.
 
     Attributes:
-        slot_of_row: int64 [R], in [0, B * N); 0 for rows behind the present points.
-        row_of_slot: int64 [B, N], in [0, P]; P, which is no point's own, where a point is absent.
-        presence: [R, 1], in [0, 1]; 0 for rows behind the present points.
+        slots: int64 [P], in [0, B * N), where the present points stand in [B * N].
+        row_of_slot: int64 [B, N], in [0, P]; P where a point is absent.
+        presence: [R, 1], in [0, 1]; 0 behind the present points.
     """
 
-    slot_of_row: tf.Tensor
+    slots: tf.Tensor
     row_of_slot: tf.Tensor
     presence: tf.Tensor
 
     @classmethod
     def of(cls, presence: tf.Tensor) -> PresentPoints:
-        """Finds them: presence [B, N] in [0, 1]. R depends on the values: XLA cannot compile this."""
+        """Finds them: presence [B, N] in [0, 1]. P and R depend on the values: XLA cannot compile this."""
         flat = tf.reshape(presence, [-1])  # [B * N]
         present = flat > 0.0
         slots = tf.where(present)[:, 0]  # [P]
@@ -35,14 +37,15 @@ class PresentPoints(NamedTuple):
         n_fill = _MULTIPLE - n_present % _MULTIPLE  # at least one
         rows = tf.cumsum(tf.cast(present, tf.int64), exclusive=True)  # [B * N]
         return cls(
-            slot_of_row=tf.pad(slots, [[0, n_fill]]),
+            slots=slots,
             row_of_slot=tf.reshape(tf.where(present, rows, n_present), tf.shape(presence)),
             presence=tf.pad(tf.gather(flat, slots), [[0, n_fill]])[:, tf.newaxis],
         )
 
     def pack(self, points: tf.Tensor) -> tf.Tensor:
-        """[B, N, d] -> [R, d]; rows behind the present points are those of the first point."""
-        return tf.gather(tf.reshape(points, [-1, points.shape[-1]]), self.slot_of_row)
+        """[B, N, d] -> [R, d]; zeros behind the present points."""
+        rows = tf.gather(tf.reshape(points, [-1, points.shape[-1]]), self.slots)  # [P, d]
+        return tf.pad(rows, [[0, tf.shape(self.presence)[0] - tf.shape(rows)[0]], [0, 0]])
 
     def unpack(self, rows: tf.Tensor) -> tf.Tensor:
         """[R, d] -> [B, N, d]; all absent points are the same row."""

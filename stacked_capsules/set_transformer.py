@@ -28,9 +28,13 @@ class SetTransformer(keras.layers.Layer):
         n_inducing_points: If positive, points attend to each other by way of that many learned points.
         presence_mask: One of `PRESENCE_MASKS`.
         skip_absent: In training, compute points of presence 0 once instead of one by one; the result is the
-            same. For presences that are not learnt. Not for XLA, which asks for static shapes.
-        n_lanes: In training, parts of the batch that are computed beside each other, where their number
-            divides the batch: for small operations, which are not worth sharing out between threads.
+            same up to rounding. For presences that are not learnt. XLA cannot compile it, as it has no static
+            shapes.
+        n_lanes: In training without dropout, parts of the batch that are computed beside each other, where
+            their number divides the batch: for small operations, not worth sharing out between threads.
+
+    Raises:
+        UserError: an option is out of range, or does not go with another.
     """
 
     def __init__(
@@ -55,8 +59,10 @@ class SetTransformer(keras.layers.Layer):
             )
         if not 0.0 <= dropout_rate < 1.0:
             raise UserError(f"dropout_rate: {dropout_rate} is not in [0, 1)")
-        if skip_absent and (dropout_rate > 0.0 or n_inducing_points > 0):
-            raise UserError("skip_absent: with dropout or inducing points absent points do matter")
+        if skip_absent and (dropout_rate > 0.0 or n_inducing_points > 0 or n_layers < 1):
+            raise UserError("skip_absent: with dropout or inducing points, or no layer, absent points matter")
+        if n_lanes < 1:
+            raise UserError(f"n_lanes: {n_lanes}, but it must be at least 1")
         self.n_layers = n_layers
         self.n_heads = n_heads
         self.n_dims = n_dims
@@ -68,6 +74,7 @@ class SetTransformer(keras.layers.Layer):
         self.presence_mask = presence_mask
         self.skip_absent = skip_absent
         self.n_lanes = n_lanes
+        self.supports_jit = not skip_absent  # Keras' jit_compile="auto" asks for it
 
         self.embed = dense(n_dims, "embed")
         self.blocks = [
@@ -112,7 +119,7 @@ class SetTransformer(keras.layers.Layer):
         Returns:
             [B, n_outputs, n_output_dims].
         """
-        drop = training and seed is not None and self.dropout_rate > 0.0
+        drop = seed is not None and self.dropout_rate > 0.0
         divides = x.shape[0] is not None and x.shape[0] % self.n_lanes == 0
         if not training or drop or not divides:
             return self._encode(x, presence, training, Seed.of(seed))

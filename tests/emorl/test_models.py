@@ -1,12 +1,15 @@
 """What every model promises, over all kinds of them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from protocols import Seed, UserError
-from tests.emorl.small_models import KINDS, SIZE, FixedNoise, images, make
+from tests.emorl.small_models import KINDS, NET, SIZE, FixedNoise, images, make
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 #: One of each class: for tests that trace.
@@ -53,6 +56,20 @@ def test_outputs(kind):
             assert_close((last.posterior, last.sample), (first.posterior, first.sample), 0)
             assert_close(model.decode_layers(outputs)[-1], first.decoding, 1e-6)
             assert (outputs.layers[0].posterior.std > 0).numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("make_model", "config_class", "own_rules"),
+    [
+        (make_efficient_morl, EMORLConfig, "gru/|encoder/position_projection"),
+        (make_slot_attention, SlotAttentionConfig, "gru/|encoder/|slot_attention/(to|mlp)_"),
+    ],
+)
+def test_the_gain_is_that_of_xavier_weights_alone(make_model, config_class, own_rules):
+    small, large = (make_model(config_class(**NET, **gain), seed=1) for gain in ({}, {"init_gain": 1.0}))
+    for a, b in zip(small.trainable_variables, large.trainable_variables, strict=True):
+        is_xavier = a.path.endswith("kernel") and not re.search(own_rules, a.path)
+        np.testing.assert_allclose(b, np.asarray(a) * (50.0 if is_xavier else 1.0), rtol=1e-5, err_msg=a.path)
 
 
 def test_gradients_in_a_graph_for_any_batch_size():

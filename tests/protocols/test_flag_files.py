@@ -7,6 +7,7 @@ import pytest
 from protocols import UserError
 from protocols.flag_files import (
     CONFIGS,
+    later_option,
     options_of,
     read_config,
     read_flag_file,
@@ -22,6 +23,11 @@ class Options:
     deep: bool = False
     sizes: tuple[int, ...] = (1, 2)
     word: str = "a"
+
+
+@dataclass(frozen=True)
+class Later(Options):
+    sharp: bool = later_option(False)
 
 
 KINDS = {"cat": Options}
@@ -73,6 +79,8 @@ def test_flags_of_a_run(tmp_path):
     path.write_text(whole.replace("--rate=1\n", ""))
     with pytest.warns(UserWarning, match="lacks --rate: the defaults are taken"):
         read_run_flags(tmp_path, KINDS)
+    path.write_text(whole)  # of before there was --sharp: as its default says, and no warning
+    assert options_of(Later, read_run_flags(tmp_path, {"cat": Later})) == Later(3, 1.0, True, (1,), "")
     for damaged in (whole[:-3], whole.replace("--model=cat\n", ""), "--model\n", ""):
         path.write_text(damaged)
         with pytest.raises(UserError, match=r"flags\.txt is damaged"):

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from protocols import Seed, UserError
 from stacked_capsules.attention import MultiHeadAttention, attend
+from stacked_capsules.present_points import PresentPoints
 from stacked_capsules.set_transformer import SelfAttention, SetTransformer, dropout
 
 B, N, D = 2, 6, 4
@@ -34,16 +35,18 @@ def test_absent_points_do_not_matter(presence_mask):
 
 
 @pytest.mark.parametrize("presence_mask", ["as_run", "log"])
-@pytest.mark.parametrize("n_present", ["some", "none", "fifteen", "sixteen"])
-def test_training_skips_absent_points_and_goes_in_lanes(presence_mask, n_present):
+@pytest.mark.parametrize("n_present", ["some", "none", "fifteen", "sixteen", "soft"])
+def test_skipped_points_and_lanes_change_nothing(presence_mask, n_present):
     points = 3.0 * tf.random.stateless_normal([4, N, D], [1, 2])
     presence = {
         "some": tf.concat([PRESENCE, [[0.0] * N, [1.0] * N]], 0),  # of one example none, of one all
         "none": tf.zeros([4, N]),
         "fifteen": tf.reshape(tf.cast(tf.range(4 * N) % 8 < 5, tf.float32), [4, N]),
         "sixteen": tf.reshape(tf.cast(tf.range(4 * N) % 3 < 2, tf.float32), [4, N]),
+        "soft": tf.nn.relu(tf.random.stateless_uniform([4, N], [0, 1]) - 0.3),
     }[n_present]
-    plain = SetTransformer(3, 2, 8, 12, 5, layer_norm=True, presence_mask=presence_mask)
+    layer_norm = n_present != "fifteen"
+    plain = SetTransformer(3, 2, 8, 12, 5, layer_norm=layer_norm, presence_mask=presence_mask)
     plain(points)
     for i, weight in enumerate(plain.weights):  # the same for every encoder; constants too
         weight.assign(weight + 0.3 * tf.random.stateless_normal(weight.shape, [i, 0]))
@@ -61,11 +64,45 @@ def test_training_skips_absent_points_and_goes_in_lanes(presence_mask, n_present
         return y, tape.gradient(loss, encoder.trainable_weights)
 
     expected, gradients = trained(False, 1)
+    largest = max(np.abs(gradient).max() for gradient in gradients)
     for skip_absent, n_lanes in ((True, 1), (False, 2), (True, 2), (True, 3)):  # three do not divide four
         y, of_weights = trained(skip_absent, n_lanes)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
         for ours, theirs in zip(of_weights, gradients, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-6 * largest)
+
+
+def test_present_points_stand_in_rows():
+    rows = PresentPoints.of(PRESENCE)
+    present = tf.boolean_mask(POINTS, PRESENCE > 0.0)  # [9, D]
+    packed = rows.pack(POINTS)
+    np.testing.assert_array_equal(packed, np.pad(present, [[0, 7], [0, 0]]))
+    np.testing.assert_array_equal(rows.presence[:, 0], [1.0] * 9 + [0.0] * 7)
+    unpacked = rows.unpack(packed + 1.0)
+    np.testing.assert_array_equal(unpacked, 1.0 + POINTS * PRESENCE[..., tf.newaxis])
+    assert PresentPoints.of(tf.ones([4, 4])).presence.shape == [32, 1]  # a row is left for absent points
+    assert PresentPoints.of(tf.zeros([0, 4])).pack(tf.zeros([0, 4, D])).shape == [16, D]
+
+
+def test_what_is_skipped_is_not_computed():
+    broken = tf.where(PRESENCE[..., tf.newaxis] > 0.0, POINTS, np.nan)
+    encoder = SetTransformer(1, 2, 8, 12, 5, skip_absent=True)
+    assert np.isnan(encoder(broken, PRESENCE)).any()  # at inference all points are computed
+    assert np.isfinite(encoder(broken, PRESENCE, training=True)).all()
+
+
+@pytest.mark.parametrize(("training", "batch", "n_parts"), [(True, 4, 2), (False, 4, 1), (True, 3, 1)])
+def test_lanes_go_beside_each_other_in_training(training, batch, n_parts):
+    encoder = SetTransformer(1, 2, 8, 12, 5, n_lanes=2)
+    points = tf.zeros([batch, N, D])
+    encoder(points)
+    graph = tf.function(lambda: encoder(points, training=training)).get_concrete_function().graph
+    assert sum(operation.type == "Softmax" for operation in graph.get_operations()) == 2 * n_parts
+
+
+def test_keras_does_not_compile_what_has_no_static_shapes():
+    assert SetTransformer().supports_jit
+    assert not SetTransformer(skip_absent=True).supports_jit
 
 
 def test_soft_presences():
@@ -136,8 +173,11 @@ def test_wrong_options_are_named():
         SetTransformer(presence_mask="hard")
     with pytest.raises(UserError, match=r"dropout_rate: 1.0 is not in \[0, 1\)"):
         SetTransformer(dropout_rate=1.0)
-    with pytest.raises(UserError, match="skip_absent: with dropout or inducing points absent"):
-        SetTransformer(skip_absent=True, n_inducing_points=3)
+    for option in ({"n_inducing_points": 3}, {"dropout_rate": 0.1}, {"n_layers": 0}):
+        with pytest.raises(UserError, match="skip_absent: with dropout or inducing points, or no layer"):
+            SetTransformer(skip_absent=True, **option)
+    with pytest.raises(UserError, match="n_lanes: 0, but it must be at least 1"):
+        SetTransformer(n_lanes=0)
 
 
 @pytest.mark.parametrize("n_points", [5, 11])
