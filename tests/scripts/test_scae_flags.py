@@ -36,7 +36,7 @@ OTHER_VALUES = {
     **{"colorize_templates": True, "use_alpha_channel": True, "learn_output_scale": True, "n_obj_caps": 3},
     **{"n_obj_caps_params": 5, "feed_templates": False, "n_caps": 4, "n_votes": 5, "n_caps_params": 6},
     **{"decoder": "plain", "template_nonlin": "sigmoid", "color_nonlin": "sigmoid", "prep": "sobel"},
-    **{"precision": "mixed_bfloat16"},
+    **{"precision": "mixed_bfloat16", "skip_absent_points": True, "encoder_lanes": 2},
     **{"caps_dropout_rate": 0.2, "presence_mask": "log", "vote_type": "soft", "pres_type": "soft"},
     **{"stop_grad_caps_inpt": False, "stop_grad_caps_target": False, "capsule_presence": "soft"},
     **{"prior_sparsity_loss_type": "kl", "posterior_sparsity_loss_type": "kl", "eval_noise": True},
