@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from emorl.initialisers import GAIN
 from protocols import UserError
-from protocols.flag_files import later_option
+from protocols.options import later_option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from protocols.errors import UserError
+from protocols.options import is_later
 
 FLAGS_FILE = "flags.txt"
 
 #: Beside the packages, in a checkout as where they are installed.
 CONFIGS = Path(__file__).parents[1] / "configs"
 
-_LATER = "later"  # in the metadata of a field, see `later_option`
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
 Options = TypeVar("Options")
 
@@ -54,11 +54,6 @@ def read_config(name: str, config_classes: Mapping[str, type]) -> dict[str, str]
     return flags
 
 
-def later_option(default: Any) -> Any:
-    """Returns the field of an option that earlier runs do not tell: they were trained as its default says."""
-    return dataclasses.field(default=default, metadata={_LATER: True})
-
-
 def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str, str]:
     """Returns the flags of a run, and warns of options that it does not tell.
 
@@ -77,7 +72,7 @@ def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str
         raise UserError(f"{path} is damaged: it is not whole")
     config_class = _of_model(flags, config_classes, path)
     fields = dataclasses.fields(config_class)
-    missing = [f.name for f in fields if f.name not in flags and not f.metadata.get(_LATER)]
+    missing = [f.name for f in fields if f.name not in flags and not is_later(f)]
     if missing:
         names = ", ".join(f"--{name}" for name in missing)
         warnings.warn(f"{path} lacks {names}: the defaults are taken", stacklevel=3)

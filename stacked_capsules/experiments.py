@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from protocols import UserError
-from protocols.flag_files import later_option
+from protocols.options import later_option
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 from stacked_capsules.constellation_capsule import ConstellationCapsule
 from stacked_capsules.constellation_decoder import ConstellationDecoder
@@ -85,7 +85,7 @@ class ConstellationConfig:
     Attributes:
         n_caps: Number of capsules; the original fixes it, and `n_votes` and `n_caps_params`.
         decoder: "capsule", or "plain" for the baseline without geometry.
-        skip_absent_points: In training, encode the present points alone (the result is the same).
+        skip_absent_points: In training, encode the present points alone (the same up to rounding).
         encoder_lanes: In training, parts of the batch that are encoded beside each other.
         seed: Seed of the initial weights.
     """

@@ -7,13 +7,13 @@ import pytest
 from protocols import UserError
 from protocols.flag_files import (
     CONFIGS,
-    later_option,
     options_of,
     read_config,
     read_flag_file,
     read_run_flags,
     replaced,
 )
+from protocols.options import later_option
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,8 @@ def test_every_configuration_leaves(processes, random_data, tmp_path, name):
         pytest.skip("takes long: set ALL_CONFIGS=1 to export every configuration")
     _, *flags = command(name, random_data)
     last = "--max_train_steps=3" if name in SCAE else "--iters=3"
-    first_phase = () if name in SCAE else ("--refinement_curriculum=-1:1,2:2",)
-    own = (last, *first_phase, "--inner_steps=1", f"--name={name}", f"--out={tmp_path}/exported")
+    phases = () if name in SCAE else ("--refinement_curriculum=-1:1,2:2",)
+    own = (last, *phases, "--inner_steps=1", f"--name={name}", f"--out={tmp_path}/exported")
     ended = processes.run(EXPORT, *flags, *own)
     assert ended.code == 0, ended.stderr
     train_elsewhere(tmp_path / "exported", "--report_steps=1")

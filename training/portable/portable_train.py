@@ -176,7 +176,7 @@ def compiled(folder: Path, program: dict[str, Any], state: list, data: list) -> 
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; export the step again") from None
-    if sha256(content) != program["sha256"]:
+    if hashlib.sha256(content).hexdigest() != program["sha256"]:
         raise UserError(f"{path} is damaged: its checksum is wrong; export the step again")
     try:
         exported = export.deserialize(bytearray(content))
@@ -272,19 +272,13 @@ def read_arrays(path: Path, entries: Sequence[dict[str, Any]]) -> list[np.ndarra
     there = {name: [list(array.shape), array.dtype.name] for name, array in arrays.items()}
     wanted = {entry["name"]: [entry["shape"], entry["dtype"]] for entry in entries}
     wrong = [name for name in {**wanted, **there} if there.get(name) != wanted.get(name)]
-    checksums = {entry["name"]: entry["sha256"] for entry in entries if "sha256" in entry}
-    wrong = wrong or [name for name, checksum in checksums.items() if sha256(arrays[name]) != checksum]
+    if not wrong:
+        found = {name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in arrays.items()}
+        wrong = [e["name"] for e in entries if e.get("sha256") not in (None, found[e["name"]])]
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise UserError(f"{path} does not belong to this export: {', '.join(wrong[:5])}{more} differ")
     return [arrays[name] for name in wanted]
-
-
-def sha256(content: bytes | np.ndarray) -> str:
-    """Returns the checksum of bytes, or of an array's."""
-    return hashlib.sha256(
-        np.ascontiguousarray(content) if isinstance(content, np.ndarray) else content
-    ).hexdigest()
 
 
 def write_snapshot(
