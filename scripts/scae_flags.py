@@ -81,6 +81,15 @@ def define() -> None:
     flags.DEFINE_boolean("feed_templates", True, "Shows templates to the object encoder.")
     flags.DEFINE_boolean("stop_grad_caps_inpt", True, "No gradient from the object encoder to the parts.")
     flags.DEFINE_boolean("stop_grad_caps_target", True, "No gradient from parts' likelihood to the parts.")
+    flags.DEFINE_float(
+        "special_features_gradient",
+        1.0,
+        "Factor of the gradient from the object encoder to the parts' special features (S27).",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_float(
+        "presence_noise", 4.0, "Width of the noise on object capsules' presence logits.", lower_bound=0.0
+    )
     flags.DEFINE_string("presence_mask", "as_run", "as_run or log: how part presences mask attention (S25).")
 
     # Constellation model

@@ -30,6 +30,7 @@ class SCAEConfig:
         n_channels: Channels of the images.
         cnn_strides: Strides of the four convolutions of the part encoder.
         encoder_type: How the CNN's embedding becomes part capsules.
+        presence_noise: Width of the uniform noise on the presence logits of object capsules.
         precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16.
         seed: Seed of the initial weights.
     """
@@ -55,11 +56,13 @@ class SCAEConfig:
     n_obj_caps: int = 10
     n_obj_caps_params: int = 32
     caps_dropout_rate: float = 0.0
+    presence_noise: float = later_option(4.0)
     presence_mask: str = "as_run"
     vote_type: str = "enc"
     pres_type: str = "enc"
     stop_grad_caps_inpt: bool = True
     stop_grad_caps_target: bool = True
+    special_features_gradient: float = later_option(1.0)
     feed_templates: bool = True
     # Loss weights
     dynamic_l2_weight: float = 10.0
@@ -85,6 +88,7 @@ class ConstellationConfig:
     Attributes:
         n_caps: Number of capsules; the original fixes it, and `n_votes` and `n_caps_params`.
         decoder: "capsule", or "plain" for the baseline without geometry.
+        presence_noise: Width of the uniform noise on presence logits.
         skip_absent_points: In training, encode the present points alone (the same up to rounding).
         encoder_lanes: In training, parts of the batch that are encoded beside each other.
         seed: Seed of the initial weights.
@@ -95,6 +99,7 @@ class ConstellationConfig:
     n_votes: int = 4
     n_caps_params: int = 32
     decoder: str = "capsule"
+    presence_noise: float = later_option(4.0)
     presence_mask: str = "as_run"
     # Speed
     skip_absent_points: bool = later_option(False)
@@ -166,7 +171,7 @@ def make_scae(config: SCAEConfig) -> ImageAutoencoder:
                     n_caps_params=config.n_obj_caps_params,
                     learn_vote_scale=True,
                     noise_type="uniform",
-                    noise_scale=4.0,
+                    noise_scale=config.presence_noise,
                     similarity_transform=False,
                     caps_dropout_rate=config.caps_dropout_rate,
                     eval_noise=config.eval_noise,
@@ -193,6 +198,7 @@ def make_scae(config: SCAEConfig) -> ImageAutoencoder:
             weight_decay=config.weight_decay,
             feed_templates=config.feed_templates,
             prep=config.prep,
+            special_features_gradient=config.special_features_gradient,
         )
         model.build()
     return model
@@ -240,7 +246,11 @@ def make_constellation(config: ConstellationConfig) -> ConstellationAutoencoder:
 def _constellation_decoder(config):
     if config.decoder == "plain":
         return ConstellationDecoder(
-            config.n_caps, config.n_votes, eval_noise=config.eval_noise, name="decoder"
+            config.n_caps,
+            config.n_votes,
+            noise_scale=config.presence_noise,
+            eval_noise=config.eval_noise,
+            name="decoder",
         )
     if config.decoder != "capsule":
         raise UserError(f"decoder: {config.decoder!r} is not known, use capsule or plain")
@@ -250,7 +260,7 @@ def _constellation_decoder(config):
         n_caps_params=config.n_caps_params,
         learn_vote_scale=True,
         noise_type="uniform",
-        noise_scale=4.0,
+        noise_scale=config.presence_noise,
         eval_noise=config.eval_noise,
         name="capsules",
     )

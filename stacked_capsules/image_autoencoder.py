@@ -37,8 +37,8 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         vote_type: Poses that make the reconstruction: "enc" (as seen), "soft" (posterior mean of the votes)
             or "hard" (the winning votes).
         pres_type: Presences that make it: "enc", "soft" or "hard", likewise.
-        stop_grad_caps_inpt: No gradient from the object encoder to poses, presences and templates; special
-            features always pass it on, as published.
+        stop_grad_caps_inpt: No gradient from the object encoder to poses, presences and templates; that of
+            special features is `special_features_gradient`'s affair.
         stop_grad_caps_target: No gradient from the parts' likelihood to poses and presences.
         prior_sparsity_loss_type: "entropy", "kl" or "l2", of prior presences.
         prior_within_example_sparsity_weight: Weight of few objects in each example.
@@ -51,6 +51,8 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         weight_decay: Weight of half the squared norm of all kernels.
         feed_templates: Show the parts' templates to the object encoder.
         prep: What is reconstructed: "none" (the image) or "sobel" (its normalised edges).
+        special_features_gradient: Factor of the gradient that special features pass from the object encoder
+            to the part encoder; 1 as published.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         weight_decay: float = 0.0,
         feed_templates: bool = True,
         prep: str = "none",
+        special_features_gradient: float = 1.0,
         name: str = "image_autoencoder",
         **kwargs,
     ):
@@ -110,6 +113,7 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         self.weight_decay = weight_decay
         self.feed_templates = feed_templates
         self.prep = prep
+        self.special_features_gradient = special_features_gradient
         self.prior_probe = ClassificationProbe(n_classes, name="prior_probe")
         self.posterior_probe = ClassificationProbe(n_classes, name="posterior_probe")
 
@@ -284,7 +288,7 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         to_likelihood = tf.stop_gradient if self.stop_grad_caps_target else tf.identity
         inputs = [to_encoder(parts.pose), to_encoder(1.0 - parts.presence[..., tf.newaxis])]
         if parts.feature is not None:
-            inputs.append(parts.feature)  # no gradient is stopped here, as published
+            inputs.append(scale_gradient(parts.feature, self.special_features_gradient))
         if self.feed_templates:
             flat = tf.reshape(tiled, [-1, tiled.shape[1], math.prod(tiled.shape[2:])])  # [B, P, h * w * C]
             inputs.append(to_encoder(flat))
@@ -337,3 +341,11 @@ class ImageAutoencoder(ImageInference, TrainableModel):
             "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
             "weight_decay_loss": self.weight_decay,
         }
+
+
+def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
+    """Returns x; the gradient that comes back through it is multiplied by `factor`."""
+    if factor == 1.0:
+        return x
+    constant = tf.stop_gradient(x)
+    return constant + factor * (x - constant)  # x to the last digit

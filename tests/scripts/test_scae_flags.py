@@ -40,7 +40,7 @@ OTHER_VALUES = {
     **{"caps_dropout_rate": 0.2, "presence_mask": "log", "vote_type": "soft", "pres_type": "soft"},
     **{"stop_grad_caps_inpt": False, "stop_grad_caps_target": False, "capsule_presence": "soft"},
     **{"prior_sparsity_loss_type": "kl", "posterior_sparsity_loss_type": "kl", "eval_noise": True},
-    "weight_decay": 0.1,
+    **{"weight_decay": 0.1, "special_features_gradient": 0.5, "presence_noise": 2.0},
 }
 
 

@@ -68,6 +68,13 @@ def test_options_reach_the_model(option):
     assert losses[0] != losses[1]
 
 
+def test_the_width_of_presence_noise_reaches_the_object_capsules():
+    assert small_scae().object_decoder.capsules.noise_scale == 4.0
+    assert small_scae(presence_noise=2.0).object_decoder.capsules.noise_scale == 2.0
+    assert small_constellation(presence_noise=2.0).decoder.capsules.noise_scale == 2.0
+    assert small_constellation(presence_noise=2.0, decoder="plain").decoder.noise_scale == 2.0
+
+
 def test_sizes_must_be_positive():
     with pytest.raises(UserError, match="n_caps: 0, but it must be at least 1"):
         small_constellation(n_caps=0)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.batched_dense import BatchedDense
+from stacked_capsules.image_autoencoder import scale_gradient
 from stacked_capsules.sobel import normalized_sobel_edges
 from tests.stacked_capsules.small_models import images, losses_by_halves, small_scae
 
@@ -123,6 +124,29 @@ def test_stopped_gradients():
         reached[stop] = by_templates is not None and bool(np.any(by_templates))
         assert np.any(by_parts)  # special features are never stopped
     assert reached == {False: True, True: False}
+
+
+def test_the_gradient_of_special_features_can_be_scaled():
+    """With all others stopped, they are the only way from the objects to the part encoder."""
+    batch, gradients, likelihoods = images(), {}, {}
+    for factor in (0.0, 0.3, 1.0):
+        model = small_scae(special_features_gradient=factor)
+        kernels = [model.part_encoder.kernel.value, model.object_decoder.capsules.trainable_weights[0].value]
+        with tf.GradientTape() as tape:
+            log_prob = model(batch["image"]).votes.log_prob
+        gradients[factor], of_objects = tape.gradient(log_prob, kernels)
+        assert np.any(of_objects)
+        likelihoods[factor] = log_prob
+    assert np.any(gradients[1.0])
+    assert not np.any(gradients[0.0])
+    np.testing.assert_allclose(gradients[0.3], 0.3 * gradients[1.0], rtol=1e-4, atol=1e-6)
+    for factor in (0.0, 0.3):
+        np.testing.assert_array_equal(likelihoods[factor], likelihoods[1.0])
+
+
+def test_as_published_the_gradient_of_special_features_is_left_alone():
+    x = tf.constant([1.0])
+    assert scale_gradient(x, 1.0) is x
 
 
 def test_edges_can_be_reconstructed():
