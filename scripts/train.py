@@ -8,14 +8,14 @@ The same command again goes on from the last snapshot; --overwrite starts anew.
 
 from absl import flags
 
-from protocols import DataSource, TrainableModel
+from protocols import DataSource, TrainableModel, UserError
 from scripts import command_line, scae_flags, training_flags
 from stacked_capsules.data import load
 from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
 from training.gradient_clipping import Clipping
 from training.loop import train
 from training.optimisation import Optimisation
-from training.optimizers import RMSProp
+from training.optimizers import Adam, Optimizer, RateFactors, RMSProp
 from training.replicas import Replicas
 from training.run_folder import METRICS_FILE
 from training.schedules import Constant, ExponentialDecay
@@ -32,6 +32,10 @@ flags.DEFINE_integer("summary_steps", 500, "Steps between TensorBoard summaries.
 flags.DEFINE_integer("snapshot_steps", 0, "Steps between snapshots; 0: none by steps.")
 flags.DEFINE_float("grad_value_clip", 0.0, "Bound of every element of the gradients; 0: none.")
 flags.DEFINE_float("grad_norm_clip", 0.0, "Bound of their norm per sqrt(number of parameters); 0: none.")
+flags.DEFINE_enum("optimizer", "rmsprop", ("rmsprop", "adam"), "How gradients change the variables.")
+flags.DEFINE_float(
+    "part_lr", 0.0, "Learning rate of part encoder and decoder; 0: as --lr; images only.", lower_bound=0.0
+)
 
 
 def train_config() -> TrainConfig:
@@ -48,12 +52,34 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
         model,
         data,
         Optimisation(
-            # Epsilon as in the original: it is inside the square root, and falls with the batch (S4).
-            optimizer=RMSProp(epsilon=1e-2 / FLAGS.batch_size**2),
-            schedule=(ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr),
+            optimizer=optimizer(model),
+            schedule=training_flags.with_cosine(
+                (ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr)
+            ),
             clipping=Clipping(config.grad_value_clip, config.grad_norm_clip),
         ),
     )
+
+
+def optimizer(model: TrainableModel) -> Optimizer:
+    """Returns the optimizer that the flags give.
+
+    Raises:
+        UserError: --part_lr does not fit the model, or --lr.
+    """
+    # RMSProp's epsilon as in the original: it is inside the square root, and falls with the batch (S4).
+    plain = Adam() if FLAGS.optimizer == "adam" else RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
+    if not FLAGS.part_lr:
+        return plain
+    if FLAGS.model != "scae":
+        raise UserError(
+            f"--part_lr={FLAGS.part_lr}: --model={FLAGS.model} has no part capsules; leave it out"
+        )
+    if not FLAGS.lr:
+        raise UserError(f"--part_lr={FLAGS.part_lr}: it is set relative to --lr, which must not be 0")
+    parts = {id(w) for layer in (model.part_encoder, model.part_decoder) for w in layer.trainable_weights}
+    factor = FLAGS.part_lr / FLAGS.lr
+    return RateFactors(plain, tuple(factor if id(w) in parts else 1.0 for w in model.trainable_weights))
 
 
 def main(_) -> None:

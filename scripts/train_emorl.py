@@ -124,7 +124,7 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
         data,
         Optimisation(
             optimizer=Adam(),
-            schedule=scheduled if FLAGS.use_scheduler else Constant(FLAGS.lr),
+            schedule=training_flags.with_cosine(scheduled if FLAGS.use_scheduler else Constant(FLAGS.lr)),
             # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
             clipping=Clipping(
                 norm=5.0 if FLAGS.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6

@@ -16,6 +16,7 @@ from protocols import UserError
 from training.replicas import STRATEGIES, Replicas, make_replicas
 from training.run_folder import folder_of_run, prepare_run_folder
 from training.run_lock import run_lock
+from training.schedules import CosineFall, Schedule
 from training.train_config import TrainConfig
 
 FLAGS = flags.FLAGS
@@ -51,6 +52,18 @@ def define() -> None:
     )
     flags.DEFINE_boolean("jit_compile", False, "XLA compiles the step as a whole: for GPUs, one replica.")
 
+    # Learning rate
+    flags.DEFINE_integer(
+        "cosine_from", 0, "With --cosine_steps: the step where the fall begins.", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "cosine_steps",
+        0,
+        "Steps over which the learning rate falls by half a cosine; 0: none.",
+        lower_bound=0,
+    )
+    flags.DEFINE_float("cosine_to", 0.02, "Factor of the learning rate after it.", lower_bound=0.0)
+
     # Reports
     flags.DEFINE_float("ema", 0.9, "Weight of the past in the moving averages of reports; 0: none.")
     flags.DEFINE_integer("run_updates_every", 10, "Steps between updates of these averages.")
@@ -67,6 +80,19 @@ def train_config(**values: Any) -> TrainConfig:
     """Returns the settings that the flags give; `values` are those that the script calls otherwise."""
     names = [field.name for field in dataclasses.fields(TrainConfig) if field.name in FLAGS]
     return TrainConfig(**({name: FLAGS[name].value for name in names} | values))
+
+
+def with_cosine(schedule: Schedule) -> Schedule:
+    """Lets a learning rate fall by half a cosine, where the flags say so.
+
+    Raises:
+        UserError: the fall has a beginning and no length.
+    """
+    if FLAGS.cosine_steps:
+        return CosineFall(schedule, FLAGS.cosine_from, FLAGS.cosine_steps, FLAGS.cosine_to)
+    if FLAGS.cosine_from:
+        raise UserError(f"--cosine_from={FLAGS.cosine_from}: give --cosine_steps too, the length of the fall")
+    return schedule
 
 
 def replicas(batch_size: int) -> Replicas:

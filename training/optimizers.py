@@ -92,6 +92,45 @@ class Adam:
         return _each(one, gradients, variables, slots)
 
 
+@dataclass(frozen=True)
+class RateFactors:
+    """Another optimizer, with a learning rate of its own for each variable.
+
+    Slots are that optimizer's, so a run may go on with other factors.
+
+    Attributes:
+        optimizer: makes the updates.
+        factors: of the learning rate, one per variable in their order.
+    """
+
+    optimizer: Optimizer
+    factors: tuple[float, ...]
+
+    def init(self, variables: Sequence[tf.Tensor]) -> Slots:
+        """Returns the optimizer's slots."""
+        return self.optimizer.init(variables)
+
+    def update(self, gradients, slots, variables, learning_rate, step):
+        """Returns the new variables and slots."""
+        variables, slots = list(variables), {name: list(values) for name, values in slots.items()}
+        positions: dict[float, list[int]] = {}
+        for position, (factor, _) in enumerate(zip(self.factors, variables, strict=True)):
+            positions.setdefault(factor, []).append(position)
+        for factor, own in positions.items():
+            new, new_slots = self.optimizer.update(
+                [gradients[i] for i in own],
+                {name: [values[i] for i in own] for name, values in slots.items()},
+                [variables[i] for i in own],
+                factor * learning_rate,
+                step,
+            )
+            for at, i in enumerate(own):
+                variables[i] = new[at]
+                for name, values in slots.items():
+                    values[i] = new_slots[name][at]
+        return variables, slots
+
+
 def _each(update_one, gradients, variables, slots):
     rows = [
         (variable, *old) if gradient is None else update_one(gradient, variable, *old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,3 +55,26 @@ class WarmUpAndDecay:
         decaying = tf.pow(self.decay, (step - self.warmup_steps) / self.decay_steps)
         factor = tf.where(step <= self.warmup_steps + 1, tf.minimum(warming, 1.0), decaying)
         return self.rate * factor
+
+
+@dataclass(frozen=True)
+class CosineFall:
+    """Another schedule's rate, which falls by half a cosine to a fraction of it and stays there.
+
+    Attributes:
+        schedule: gives the rate that is multiplied.
+        start: the step up to which the factor is 1.
+        steps: over how many steps it falls.
+        to: the factor from then on.
+    """
+
+    schedule: Schedule
+    start: int
+    steps: int
+    to: float = 0.02
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the rate [], float32."""
+        fallen = tf.clip_by_value(tf.cast(step - self.start, tf.float32) / self.steps, 0.0, 1.0)
+        factor = self.to + (1.0 - self.to) * 0.5 * (1.0 + tf.cos(math.pi * fallen))
+        return factor * self.schedule(step)

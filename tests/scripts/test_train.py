@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from protocols.snapshots import list_snapshots
+from protocols.flag_files import options_of
+from protocols.snapshots import list_snapshots, read_snapshot
+from stacked_capsules.experiments import SCAEConfig, make_scae
 from tests.scripts.tiny_runs import TRAIN, metrics
 from training.run_folder import read_flags
 
@@ -56,6 +58,34 @@ def test_started_again_with_its_own_flags_it_goes_on(processes, trained, tmp_pat
     assert [line["step"] for line in metrics(tmp_path / "tiny")] == [2, 4, 6]
     done = processes.run("scripts.train", *flags, "--max_train_steps=6")
     assert (done.code, "has 6 training steps already" in done.stdout) == (0, True)
+
+
+def test_parts_have_their_learning_rate_and_the_rate_falls(processes, tmp_path):
+    """The parts' is as good as none; the run goes on with its optimizer's slots."""
+    flags = (
+        *TRAIN,
+        "--optimizer=adam",
+        "--part_lr=1e-30",
+        "--nouse_lr_schedule",
+        f"--logdir={tmp_path}/{{name}}",
+    )
+    falls = ("--cosine_from=1", "--cosine_steps=2", "--cosine_to=0.5")
+    for n_steps in (4, 6):
+        ended = processes.run("scripts.train", *flags, *falls, f"--max_train_steps={n_steps}")
+        assert ended.code == 0, ended.stderr
+    assert "goes on from step 4" in ended.stdout
+    lines = metrics(tmp_path / "tiny")
+    # of the last step before each report: one step had been taken, three, five
+    assert [line["lr"] for line in lines] == pytest.approx([1e-3, 0.5e-3, 0.5e-3])
+    trained = read_snapshot(str(tmp_path / "tiny"))
+    assert {name.rpartition("/")[2] for name in trained} >= {"adam_m", "adam_v"}
+    initial = make_scae(options_of(SCAEConfig, read_flags(tmp_path / "tiny")))
+    changed = {
+        weight.path.split("/")[1]
+        for weight in initial.weights
+        if not np.allclose(weight.numpy(), trained[weight.path], rtol=0.0, atol=1e-20)
+    }
+    assert changed == {"object_encoder", "object_decoder", "prior_probe", "posterior_probe"}
 
 
 def test_replicas_tell_what_one_tells(processes, trained, tmp_path):

@@ -1,9 +1,10 @@
 """Updates against numbers worked by hand."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from training.optimizers import Adam, RMSProp
+from training.optimizers import Adam, RateFactors, RMSProp
 
 RATE = 0.1
 
@@ -77,3 +78,33 @@ def test_a_variable_without_gradient_is_left_alone():
         assert new[1].numpy() != 2.0
         for kind in slots:
             assert new_slots[kind][0] is slots[kind][0]
+
+
+@pytest.mark.parametrize("optimizer", [RMSProp(1e-4), Adam()])
+def test_each_variable_may_have_its_own_rate(optimizer):
+    """As if each were alone with an optimizer of that rate; slots have the same names and order."""
+    start = [tf.constant([1.0, 2.0]), tf.constant([3.0]), tf.constant([[4.0]]), tf.constant(5.0)]
+    factors = (2.0, 1.0, 2.0, 0.5)
+    together = RateFactors(optimizer, factors)
+    variables, slots = start, together.init(start)
+    assert [*slots] == [*optimizer.init(start)]
+    alone = [([variable], optimizer.init([variable])) for variable in start]
+    for step in range(3):
+        rate, at = tf.constant(RATE), tf.constant(step, tf.int64)
+        gradients = [None if step == i else tf.sin(v) for i, v in enumerate(variables)]
+        variables, slots = together.update(gradients, slots, variables, rate, at)
+        alone = [
+            optimizer.update([g], own_slots, own, factor * rate, at)
+            for g, (own, own_slots), factor in zip(gradients, alone, factors, strict=True)
+        ]
+    for i, ((own,), own_slots) in enumerate(alone):
+        np.testing.assert_array_equal(variables[i], own)
+        for name, (value,) in own_slots.items():
+            np.testing.assert_array_equal(slots[name][i], value)
+
+
+def test_rates_must_be_as_many_as_variables():
+    two = [tf.constant(1.0), tf.constant(2.0)]
+    optimizer = RateFactors(Adam(), (1.0,))
+    with pytest.raises(ValueError, match="argument 2"):
+        optimizer.update(two, optimizer.init(two), two, tf.constant(RATE), tf.constant(0))
