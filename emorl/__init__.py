@@ -1,8 +1,9 @@
 """EfficientMORL (Emami et al., ICML 2021) and its Slot Attention baseline: slots of the objects in scenes.
 
-`build` makes an untrained model, `load_run` a trained one; both have `encode`, `segment` and `reconstruct`.
+`build` makes an untrained model, `load_run` and `load_pretrained` give trained ones; all have `encode`,
+`segment` and `reconstruct`.
 """
 
-from emorl.runs import build, load_run
+from emorl.runs import build, load_pretrained, load_run
 
-__all__ = ["build", "load_run"]
+__all__ = ["build", "load_pretrained", "load_run"]

@@ -1,4 +1,4 @@
-"""Models by name: of a configuration, untrained, and of a run, as it was trained."""
+"""Models by name: of a configuration, untrained; of a run and of pretrained weights, as trained."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_m
 from emorl.refinement_curriculum import refinement_curriculum
 from emorl.slot_attention import SlotAttention
 from protocols.flag_files import options_of, read_config, read_run_flags, replaced
+from protocols.pretrained import find_pretrained
 from protocols.snapshots import find_snapshot, restore_model
 
 Model = EfficientMORL | SlotAttention
@@ -57,3 +58,15 @@ def load_run(path: str | Path) -> Model:
         iterations_at = refinement_curriculum(flags["refinement_curriculum"].split(","))
         model.config = dataclasses.replace(model.config, refinement_iters=iterations_at(max(0, step - 1)))
     return model
+
+
+def load_pretrained(name: str) -> Model:
+    """Loads a model whose trained weights come with the package.
+
+    Args:
+        name: of a folder in `pretrained/`: "tetrominoes", "slot_attention_tetrominoes", "multi_dsprites".
+
+    Raises:
+        UserError: there are no such weights, or they are of the package `stacked_capsules`.
+    """
+    return load_run(find_pretrained(name, _CONFIGS))

@@ -13,6 +13,7 @@ import tensorflow as tf
 from protocols.errors import UserError
 from protocols.model import TrainableModel
 from protocols.named_shapes import differences
+from protocols.pretrained import beside_packages
 
 #: Name of the number of steps taken.
 GLOBAL_STEP = "global_step"
@@ -38,10 +39,13 @@ def list_snapshots(folder: Path) -> list[str]:
 def find_snapshot(path: str | Path) -> str:
     """Returns the prefix that a user means by a prefix, one of its files, or a run's folder (the newest).
 
+    `pretrained/NAME` is found from any folder.
+
     Raises:
         UserError: there is no such snapshot.
     """
     path = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})$", "", os.fspath(path))
+    path = beside_packages(path)
     if os.path.exists(path + INDEX):
         return path
     folder = path if os.path.isdir(path) else os.path.dirname(path)

@@ -1,8 +1,9 @@
 """Stacked Capsule Autoencoders (Kosiorek et al., NeurIPS 2019): objects in images and in constellations.
 
-`build` makes an untrained model, `load_run` a trained one; both have `encode`, `segment` and `reconstruct`.
+`build` makes an untrained model, `load_run` and `load_pretrained` give trained ones; all have `encode`,
+`segment` and `reconstruct`.
 """
 
-from stacked_capsules.runs import build, load_run
+from stacked_capsules.runs import build, load_pretrained, load_run
 
-__all__ = ["build", "load_run"]
+__all__ = ["build", "load_pretrained", "load_run"]

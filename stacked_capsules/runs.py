@@ -1,4 +1,4 @@
-"""Models by name: of a configuration, untrained, and of a run, as it was trained."""
+"""Models by name: of a configuration, untrained; of a run and of pretrained weights, as trained."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from protocols.flag_files import options_of, read_config, read_run_flags, replaced
+from protocols.pretrained import find_pretrained
 from protocols.snapshots import find_snapshot, restore_model
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
@@ -47,3 +48,15 @@ def load_run(path: str | Path) -> Model:
     model = make(options_of(config_class, flags))
     restore_model(snapshot, model)
     return model
+
+
+def load_pretrained(name: str) -> Model:
+    """Loads a model whose trained weights come with the package.
+
+    Args:
+        name: of a folder in `pretrained/`: "digits", "mnist", "constellation".
+
+    Raises:
+        UserError: there are no such weights, or they are of the package `emorl`.
+    """
+    return load_run(find_pretrained(name, _CONFIGS))

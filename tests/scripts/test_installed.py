@@ -1,4 +1,4 @@
-"""What `pip install .` gives: packages with their configurations, and four commands."""
+"""What `pip install .` gives: packages, configurations, pretrained weights, and four commands."""
 
 import runpy
 import shutil
@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from protocols.pretrained import SCORES_FILE
 from scripts import console
-from tests.scripts.tiny_runs import IMAGES
+from stacked_capsules.experiments import ConstellationConfig, make_constellation
+from tests.scripts.tiny_runs import IMAGES, contents
+from tests.written_runs import write_run
 
 REPO = Path(__file__).parents[2]
 LEFT_OUT = (".git", ".venv", "checkpoints", "build", "*.egg-info", "__pycache__", ".*_cache")
@@ -24,6 +27,8 @@ from importlib.metadata import entry_points
 import emorl, stacked_capsules
 assert emorl.__file__.startswith(sys.argv[1])
 assert emorl.build("slot_attention_tetrominoes").config.K == 4
+assert stacked_capsules.load_pretrained("tiny").decoder.n_votes == 2
+assert stacked_capsules.load_run("pretrained/tiny").decoder.n_votes == 2
 [command] = entry_points(group="console_scripts", name="scae-train")
 sys.argv = ["scae-train", *sys.argv[2:]]
 try:
@@ -63,6 +68,10 @@ def test_extras_are_those_of_the_tests():
 @pytest.mark.slow
 def test_the_wheel_is_all_that_is_needed(tmp_path):
     shutil.copytree(REPO, tmp_path / "source", ignore=shutil.ignore_patterns(*LEFT_OUT))
+    tiny = tmp_path / "source" / "pretrained" / "tiny"
+    config = ConstellationConfig(n_votes=2)
+    write_run(tiny, "constellation", config, make_constellation(config))
+    (tiny / SCORES_FILE).write_text("{}\n")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--retries", "1"]
     built = subprocess.run(
         [*pip, "-w", tmp_path, tmp_path / "source"], capture_output=True, text=True, check=False
@@ -76,6 +85,7 @@ def test_the_wheel_is_all_that_is_needed(tmp_path):
     here = {path.name for path in (REPO / "configs").glob("*.flags")}
     assert {path.name for path in (site / "configs").iterdir()} == here
     assert not (site / "tests").exists()
+    assert contents(site / "pretrained") == contents(tiny.parent)
 
     flags = ("--flagfile=configs/digits.flags", *IMAGES, "--max_train_steps=1", "--logdir=runs/{name}")
     ended = subprocess.run(
