@@ -84,8 +84,8 @@ def restore_state(
         the snapshot's report state; empty where there is no snapshot.
 
     Raises:
-        UserError: `begin_with` names no snapshot, the snapshot belongs to another architecture, or none of
-            several is readable.
+        UserError: `begin_with` names no snapshot, the snapshot belongs to another architecture or holds no
+            slots of the optimizer, or none of several is readable.
     """
     damaged = {}
     prefixes = list_snapshots(folder) or ([find_snapshot(begin_with)] if begin_with else [])
@@ -96,6 +96,11 @@ def restore_state(
             damaged[prefix] = error
             continue
         state = {name: array for name, array in arrays.items() if not name.startswith(REPORT_PREFIX)}
+        if _weights_alone(state, variables):
+            raise UserError(
+                f"the snapshot {prefix} holds weights alone, nothing of the optimizer: "
+                "score it, but train from another"
+            )
         check_arrays(prefix, state, variables)
         for other, error in damaged.items():
             log(f"warning: {error}; {prefix} is used instead")
@@ -116,6 +121,16 @@ def remove_unfinished(folder: Path) -> None:
     for path in Path(folder).glob(f"model.ckpt-*{DATA}"):
         if not path.with_name(path.name.removesuffix(DATA) + INDEX).exists():
             path.unlink(missing_ok=True)
+
+
+def _weights_alone(names, wanted):
+    """Whether all that a snapshot lacks are slots `<weight>/<slot>`, and it holds none."""
+    missing = wanted.keys() - names
+    return (
+        bool(missing)
+        and all(n.rpartition("/")[0] in names for n in missing)
+        and not any(n.rpartition("/")[0] in names for n in names)
+    )
 
 
 def _forget_old(folder, keep):

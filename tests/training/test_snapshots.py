@@ -191,7 +191,7 @@ def test_state_of_another_optimiser_is_refused(tmp_path):
     write_snapshot(
         tmp_path, 5, {w.path: w.numpy() for w in make_toy().weights} | {"global_step": np.int64(5)}
     )
-    with pytest.raises(UserError, match=r"missing there: .*toy/dense/kernel/rms"):
+    with pytest.raises(UserError, match="holds weights alone, nothing of the optimizer"):
         restore_state(tmp_path, state_of(make_toy()).named, print)
 
 
