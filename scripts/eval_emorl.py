@@ -79,7 +79,7 @@ def main(_) -> None:
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
         iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))
         run.model.config = dataclasses.replace(run.model.config, refinement_iters=iterations)
-    folder = run.folder / "eval" / Path(run.snapshot).name
+    folder = run.results / "eval" / Path(run.snapshot).name
     print(f"{run.snapshot} on {FLAGS.dataset}: {FLAGS.eval_type}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ FLAGS = flags.FLAGS
 evaluated_run.define_flags()
 scae_flags.define()
 flags.DEFINE_string(
-    "tsne_figure_name", "tsne.png", "Name of the t-SNE picture in the run's folder; empty: none."
+    "tsne_figure_name", "tsne.png", "Name of the t-SNE picture in the folder of results; empty: none."
 )
 
 
@@ -36,10 +36,11 @@ def main(_) -> None:
     print(f"{run.snapshot} on {FLAGS.dataset}")
     print("\n".join(score_lines(scores)))
     if FLAGS.tsne_figure_name:
-        path = run.folder / FLAGS.tsne_figure_name
+        path = run.results / FLAGS.tsne_figure_name
         valid = collected["valid"]
         picture = tsne_plot(valid["posterior"], valid.get("label"), FLAGS.seed)
         try:
+            run.results.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(path)
         except (OSError, ValueError) as error:
             raise UserError(f"cannot write {path}: {error}; choose another --tsne_figure_name") from None

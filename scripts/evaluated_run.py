@@ -12,6 +12,7 @@ from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
 from protocols.flag_files import FLAGS_FILE
+from protocols.pretrained import is_pretrained
 from protocols.snapshots import find_snapshot, restore_model
 from training.report_page import write_report
 from training.run_folder import read_flags
@@ -24,6 +25,7 @@ class EvaluatedRun(NamedTuple):
 
     Attributes:
         folder: of its run.
+        results: folder for what evaluation writes.
         snapshot: prefix of its files.
         step: how many steps it was trained for.
         model: with the snapshot's weights.
@@ -31,6 +33,7 @@ class EvaluatedRun(NamedTuple):
     """
 
     folder: Path
+    results: Path
     snapshot: str
     step: int
     model: TrainableModel
@@ -41,6 +44,12 @@ def define_flags() -> None:
     """Defines what all evaluations need, beside the flags of models and data."""
     flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
     flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
+    flags.DEFINE_string(
+        "results",
+        None,
+        "Folder for all that is written; by default the run's, or checkpoints/pretrained/NAME for pretrained "
+        "weights.",
+    )
     flags.DEFINE_integer("seed", 0, "Seed of all that evaluation draws.")
 
 
@@ -71,7 +80,14 @@ def open_run(
         )
     model = make_model()
     step = restore_model(snapshot, model)
-    return EvaluatedRun(folder, snapshot, step, model, load_data())
+    return EvaluatedRun(folder, results_folder(folder), snapshot, step, model, load_data())
+
+
+def results_folder(folder: Path) -> Path:
+    """Returns where evaluation writes: `--results`, or the run's folder where it is no pretrained one."""
+    if FLAGS.results:
+        return Path(FLAGS.results)
+    return Path("checkpoints", "pretrained", folder.resolve().name) if is_pretrained(folder) else folder
 
 
 def adopt_saved_flags(folder: Path) -> None:
@@ -91,7 +107,7 @@ def adopt_saved_flags(folder: Path) -> None:
 
 
 def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list[Path]:
-    """Writes scores as JSON into the run's folder and to `--json`, if given; brings the report up to date.
+    """Writes scores as JSON into the folder for results and to `--json`, if given; updates the run's report.
 
     Returns:
         the files' paths.
@@ -101,7 +117,7 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
     """
     about = {"snapshot": run.snapshot, "step": run.step, "dataset": FLAGS.dataset, "seed": FLAGS.seed}
     text = json.dumps(about | scores, indent=2) + "\n"
-    paths = [run.folder / "eval" / f"{script}-{run.step}.json", *([Path(FLAGS.json)] if FLAGS.json else [])]
+    paths = [run.results / "eval" / f"{script}-{run.step}.json", *([Path(FLAGS.json)] if FLAGS.json else [])]
     for path in reversed(paths):  # what was asked for comes first
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,5 +126,6 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
             os.replace(unfinished, path)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
-    write_report(run.folder)
+    if run.results == run.folder:  # elsewhere there is no run to report of
+        write_report(run.folder)
     return paths
