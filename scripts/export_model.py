@@ -32,13 +32,11 @@ import tensorflow as tf
 from absl import flags
 
 import emorl
-import stacked_capsules
 from emorl.efficient_morl import EfficientMORL
-from emorl.runs import KINDS as SCENE_MODELS
 from protocols import TrainableModel, UserError
-from protocols.flag_files import FLAGS_FILE, read_flag_file
 from protocols.snapshots import find_snapshot
 from scripts import command_line
+from scripts.run_package import package_of_run
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 
 FLAGS = flags.FLAGS
@@ -150,14 +148,14 @@ def opened(snapshot: str) -> Exported:
     if not snapshot:
         raise UserError(f"--snapshot is missing: {FLAGS['snapshot'].help}")
     prefix = find_snapshot(snapshot)
-    flags_file = Path(prefix).parent / FLAGS_FILE
-    of_scenes = flags_file.exists() and read_flag_file(flags_file).get("model") in SCENE_MODELS
-    model = (emorl if of_scenes else stacked_capsules).load_run(prefix)
+    package = package_of_run(Path(prefix).parent)
+    model = package.load_run(prefix)
     if isinstance(model, EfficientMORL) and FLAGS.refinement_iters is not None:
         model.config = dataclasses.replace(model.config, refinement_iters=FLAGS.refinement_iters)
     if isinstance(model, ConstellationAutoencoder):
         shapes = {"points": (FLAGS.n_points, 2), "presence": (FLAGS.n_points,)}
     else:
+        of_scenes = package is emorl
         shapes = {"images": (model.config.size, model.config.size, 3) if of_scenes else model.image_shape}
     return Exported(model, [tf.TensorSpec([None, *shape], name=name) for name, shape in shapes.items()])
 

@@ -1,0 +1,183 @@
+"""Makes pretrained weights of a run: a folder of pretrained/, which load_pretrained and evaluations read.
+
+    python -m scripts.make_pretrained --snapshot=checkpoints/digits --out=pretrained/digits \
+        --scores=checkpoints/digits/eval/eval_mnist-10000.json --seconds=3600 \
+        --picture=checkpoints/digits/tsne.png --command="./run.sh --max_train_steps=10000"
+
+The snapshot is a run's folder, for its newest one, or a prefix. --out gets
+    model.ckpt-STEP.*, checkpoint   the weights alone, without the optimizer's slots and averages of reports
+    flags.txt                       the run's, with --name of --out and without paths
+    scores.json                     what protocols/pretrained.py tells
+    picture.png                     a copy of --picture
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from protocols import UserError
+from protocols.flag_files import FLAGS_FILE, read_flag_file
+from protocols.pretrained import SCORES_FILE
+from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
+from scripts import command_line
+from scripts.run_package import package_of_run
+from training.run_folder import write_flags
+from training.snapshots import write_snapshot
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
+flags.DEFINE_string("out", "", "Folder that is made; its name is that of the weights.")
+flags.DEFINE_multi_string("scores", [], "JSON that an evaluation of the snapshot wrote; may be repeated.")
+flags.DEFINE_string("score", "", "Path of the score that tests measure anew; by default the main one.")
+flags.DEFINE_float("seconds", 0.0, "How long the training took.", lower_bound=0.0)
+flags.DEFINE_string("picture", "", "A PNG file that shows what the model does.")
+flags.DEFINE_string("command", "", "The command that trained it.")
+flags.DEFINE_string("machine", "", "What it was trained on; by default this machine's cores.")
+
+_REQUIRED = ("snapshot", "out", "scores", "seconds", "picture", "command")
+
+#: Weights in a repository are downloaded by everybody who clones it.
+MOST_BYTES = 16_000_000
+
+#: --model -> path of its main score.
+MAIN_SCORES = {
+    "scae": "unsupervised.transfer.prior.valid",
+    "constellation": "segmentation_accuracy",
+    **dict.fromkeys(("EfficientMORL", "SlotAttention"), "ARI.mean"),
+}
+
+#: Flags that are places on the machine that trained.
+_PLACES = ("data_dir", "valid_file", "data_path", "h5_path", "out_dir", "checkpoint", "run_suffix")
+#: Entries of scores that are, too.
+_WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
+
+
+def main(_) -> None:
+    """Loads the model, writes its weights and what is known of them, and moves the folder into place."""
+    for name in _REQUIRED:
+        if not FLAGS[name].value:
+            raise UserError(f"--{name} is missing: {FLAGS[name].help}")
+    prefix, out, picture = find_snapshot(FLAGS.snapshot), Path(FLAGS.out), Path(FLAGS.picture)
+    if not re.fullmatch(r"\w+", out.name):
+        raise UserError(f"--out={out}: name the folder with letters, digits and underscores")
+    if out.exists():
+        raise UserError(f"{out} is there already: choose another --out, or delete it")
+    if picture.suffix != ".png" or not picture.is_file():
+        raise UserError(f"--picture={picture}: there is no such .png file")
+    run = Path(prefix).parent
+    package = package_of_run(run)
+    weights = {weight.path: np.asarray(weight.value) for weight in package.load_run(prefix).weights}
+    step = int(read_snapshot(prefix)[GLOBAL_STEP])
+    run_flags = neutral_flags(read_flag_file(run / FLAGS_FILE), out.name)
+    scores = read_scores([Path(path) for path in FLAGS.scores], step)
+    told = {
+        "name": out.name,
+        "score": main_score(scores, FLAGS.score or MAIN_SCORES[run_flags["model"]]),
+        "scores": scores,
+        "data": run_flags.get("dataset"),
+        "seed": int(run_flags.get("seed", 0)),
+        "step": step,
+        "commit": commit(),
+        "hours": round(FLAGS.seconds / 3600, 2),
+        "machine": FLAGS.machine or f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "command": FLAGS.command,
+    }
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".unfinished-") as unfinished:
+            folder = Path(unfinished, out.name)
+            folder.mkdir()
+            write_snapshot(folder, step, {**weights, GLOBAL_STEP: np.int64(step)})
+            n_bytes = sum(path.stat().st_size for path in folder.iterdir())
+            if n_bytes > MOST_BYTES:
+                raise UserError(
+                    f"the weights of {prefix} take {n_bytes / 1e6:.1f} MB, more than the "
+                    f"{MOST_BYTES / 1e6:.0f} MB that pretrained/ may have for one model; train a smaller one"
+                )
+            write_flags(folder, run_flags)
+            (folder / SCORES_FILE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+            shutil.copyfile(picture, folder / "picture.png")
+            folder.rename(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}; choose another --out") from None
+    print(f"{out}: {len(weights)} weights of {prefix}, {n_bytes / 1e6:.1f} MB")
+    print(f"{told['score']['name']}: {told['score']['value']:.4f}")
+    print(f"load it: {package.__name__}.load_pretrained({out.name!r})")
+
+
+def neutral_flags(run_flags: Mapping[str, str], name: str) -> dict[str, str]:
+    """Returns the flags of a run under another name, without places on the machine that trained it."""
+    kept = {flag: value for flag, value in run_flags.items() if flag not in _PLACES}
+    return kept | {"name": name, "logdir": "checkpoints/{name}"}
+
+
+def read_scores(paths: list[Path], step: int) -> dict[str, dict[str, Any]]:
+    """Returns what evaluations wrote, without places, by the names of their files without the step.
+
+    Raises:
+        UserError: a file cannot be read, is of another step, or has the name of another.
+    """
+    scores = {}
+    for path in paths:
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            step_there = told["step"]
+        except (OSError, ValueError, TypeError, LookupError):
+            raise UserError(f"--scores={path}: it is no JSON file that an evaluation wrote") from None
+        if step_there != step:
+            raise UserError(f"--scores={path}: of step {step_there}, but the snapshot is of step {step}")
+        name = path.stem.removesuffix(f"-{step}")
+        if name in scores:
+            raise UserError(f"--scores={path}: there is another {name} among them; give one")
+        scores[name] = {entry: value for entry, value in told.items() if entry not in _WRITTEN}
+    return scores
+
+
+def main_score(scores: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Finds the score that tests measure anew.
+
+    Args:
+        scores: evaluation -> what it gave.
+        name: path of the score, its parts separated by dots.
+
+    Raises:
+        UserError: no evaluation gave it.
+    """
+    for evaluation, values in scores.items():
+        value = score_at(values, name)
+        if isinstance(value, float):
+            return {"evaluation": evaluation, "name": name, "value": value}
+    raise UserError(f"no file of --scores holds the number {name}: give the one that does, or --score")
+
+
+def score_at(values: Mapping[str, Any], name: str) -> Any:
+    """Returns what is at a path such as "ARI.mean"; None where there is nothing."""
+    for part in name.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
+
+
+def commit() -> str | None:
+    """Returns the short hash of the checkout's commit; None where there is none."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+if __name__ == "__main__":
+    command_line.run(main)
