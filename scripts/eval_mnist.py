@@ -16,7 +16,7 @@ from PIL import Image
 from protocols import UserError
 from scripts import command_line, evaluated_run, scae_flags
 from stacked_capsules.data import load
-from stacked_capsules.evaluation.image_evaluation import FEATURES, SPLITS, evaluate_images
+from stacked_capsules.evaluation.image_evaluation import BASELINE, FEATURES, SPLITS, evaluate_images
 from stacked_capsules.plots import tsne_plot
 
 FLAGS = flags.FLAGS
@@ -68,9 +68,15 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
             for protocol in scores["unsupervised"]
             for feature in FEATURES
         ]
+        unsupervised = scores["unsupervised"]
+        lines += [table_line(f"{BASELINE}, {name}", unsupervised[name][BASELINE]) for name in unsupervised]
         lines.append(
             "  refit: clusters of the set that is scored; transfer: clusters and classes of the training set"
         )
+        n_pixel_examples = scores["n_pixel_examples"]
+        if n_pixel_examples != n_examples:
+            counts = ", ".join(f"{n_pixel_examples[split]:,} {split}" for split in SPLITS)
+            lines.append(f"  pixels: k-means on the images themselves, the first {counts}")
     return lines
 
 

@@ -21,6 +21,11 @@ class Published(NamedTuple):
     value: str
     source: str
 
+    def belongs_to(self, path: str) -> bool:
+        """Says whether it is a figure of the score of this path; none is of the baseline on pixels."""
+        named = path == self.score or path.startswith(f"{self.score}.")
+        return named and not path.endswith(".pixels")
+
 
 _SCAE = "Kosiorek et al., NeurIPS 2019"
 _EMORL = "Emami et al., ICML 2021, five seeds"

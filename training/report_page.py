@@ -114,7 +114,7 @@ def _scores(run):
         columns = list({column: None for row in rows.values() for column in row})
         lines = []
         for path, row in rows.items():
-            known = [p for p in published if path == p.score or path.startswith(f"{p.score}.")]
+            known = [p for p in published if p.belongs_to(path)]
             told.update(known)
             beside = "; ".join(f"{p.value} ({p.source})" for p in known)
             name = path.replace("_", " ").replace(".", ", ")

@@ -38,7 +38,7 @@ def fit_cluster_classifier(
     """Clusters features into as many groups as there are classes, and matches groups to classes.
 
     Args:
-        features: [N, D], capsule presences.
+        features: [N, D], capsule presences say.
         labels: int [N], in [0, n_classes).
         n_classes: number of classes and of clusters.
         seed: of the ten starts of k-means.
@@ -126,6 +126,6 @@ def checked(features: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[n
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(f"features must be [N, D] and labels [N], not {features.shape} and {labels.shape}")
     if not np.isfinite(features).all():
-        raise UserError("capsule presences are not finite (NaN or inf); use an earlier snapshot")
+        raise UserError("features are not finite (NaN or inf): check the data, or use an earlier snapshot")
     numbered(labels, n_classes)
     return features, labels

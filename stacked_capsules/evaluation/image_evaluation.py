@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from stacked_capsules.evaluation.collect import collect, compiled_inference
 SPLITS = ("train", "valid")
 #: What is classified: prior presence of each object capsule, or the posterior mass that it explains.
 FEATURES = ("prior", "posterior")
+#: What they are compared with: clusters of the images themselves, of so many of each set, to keep it short.
+BASELINE, N_BASELINE = "pixels", 10_000
 
 
 class ImageEvaluation(NamedTuple):
@@ -21,7 +24,8 @@ class ImageEvaluation(NamedTuple):
 
     Attributes:
         scores: for JSON: n_examples {split}, linear {feature: {split}} or None without probes, unsupervised
-            {refit, transfer: {feature: {split}}} or None without labels; accuracies in [0, 1].
+            {refit, transfer: {feature or "pixels": {split}}} and n_pixel_examples {split}, both None without
+            labels; accuracies in [0, 1].
         collected: split -> arrays "prior" [N, O], "posterior" [N, O], and, where they exist, "label" [N],
             "prior_class" and "posterior_class" [N].
     """
@@ -33,7 +37,7 @@ class ImageEvaluation(NamedTuple):
 def evaluate_images(
     model: TrainableModel, source: DataSource, n_classes: int = 10, seed: int = 0
 ) -> ImageEvaluation:
-    """Runs the model over the whole of both sets and scores its capsule presences.
+    """Runs the model over the whole of both sets and scores its capsule presences, and pixels beside them.
 
     Args:
         model: gives the outputs of an image autoencoder.
@@ -42,15 +46,22 @@ def evaluate_images(
         seed: of k-means.
 
     Raises:
-        UserError: a set is too small, a label out of range or a presence not finite.
+        UserError: a set is too small, a label out of range or a presence or pixel not finite.
     """
     infer = compiled_inference(model, presences_and_classes, seed)
     collected = {split: collect(infer, source.whole(split)) for split in SPLITS}
     scores = {
         "n_examples": {split: len(collected[split]["prior"]) for split in SPLITS},
         "linear": linear_accuracies(collected),
-        "unsupervised": unsupervised_accuracies(collected, n_classes, seed),
+        "unsupervised": unsupervised_accuracies(collected, FEATURES, n_classes, seed),
+        "n_pixel_examples": None,
     }
+    if scores["unsupervised"] is not None:
+        pixels = {split: first_pixels(source.whole(split)) for split in SPLITS}
+        of_pixels = unsupervised_accuracies(pixels, (BASELINE,), n_classes, seed)
+        for protocol, accuracies in scores["unsupervised"].items():
+            accuracies |= of_pixels[protocol]
+        scores["n_pixel_examples"] = {split: len(pixels[split][BASELINE]) for split in SPLITS}
     return ImageEvaluation(scores, collected)
 
 
@@ -68,6 +79,18 @@ def presences_and_classes(batch: Batch, outputs: Any) -> dict[str, tf.Tensor]:
     return picked
 
 
+def first_pixels(batches: Iterable[Batch]) -> dict[str, np.ndarray]:
+    """Returns the first images of a set, as rows "pixels" [N, H * W * C], and their "label" [N]."""
+    kept, n_kept = [], 0
+    for batch in batches:
+        images = batch["image"].numpy()  # [B, H, W, C]
+        kept.append({BASELINE: images.reshape(len(images), -1), "label": batch["label"].numpy()})
+        n_kept += len(images)
+        if n_kept >= N_BASELINE:
+            break
+    return {name: np.concatenate([rows[name] for rows in kept])[:N_BASELINE] for name in kept[0]}
+
+
 def linear_accuracies(collected: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, float]] | None:
     """Scores the probes that were trained along with the model; None where there are none."""
     if any("prior_class" not in arrays for arrays in collected.values()):
@@ -82,16 +105,16 @@ def linear_accuracies(collected: dict[str, dict[str, np.ndarray]]) -> dict[str, 
 
 
 def unsupervised_accuracies(
-    collected: dict[str, dict[str, np.ndarray]], n_classes: int, seed: int = 0
+    collected: dict[str, dict[str, np.ndarray]], features: Sequence[str], n_classes: int, seed: int = 0
 ) -> dict[str, dict[str, dict[str, float]]] | None:
-    """Scores clusters of the presences, in both protocols; None without labels.
+    """Scores clusters of each of the features, in both protocols; None without labels.
 
     `refit` clusters the set that is scored, `transfer` scores the clusters and classes of the training set.
     """
     if any("label" not in arrays for arrays in collected.values()):
         return None
     scores = {"refit": {}, "transfer": {}}
-    for feature in FEATURES:
+    for feature in features:
         fitted = {
             split: fit_cluster_classifier(arrays[feature], arrays["label"], n_classes, seed)
             for split, arrays in collected.items()

@@ -46,6 +46,10 @@ def test_scores_the_newest_snapshot_with_the_flags_of_its_run(processes, digits_
             assert 0.1 <= accuracy["valid"] <= 1.0
             assert f"{feature} presences, {protocol}" in result.stdout
             assert f"{accuracy['train']:.4f}" in result.stdout
+        # digits of 8x8, enlarged: k-means groups their pixels well, whatever the model
+        assert scores["unsupervised"][protocol]["pixels"]["valid"] > 0.6
+        assert f"pixels, {protocol}" in result.stdout
+    assert scores["n_pixel_examples"] == scores["n_examples"]
     assert 0.0 <= scores["linear"]["prior"]["valid"] <= 1.0
     with Image.open(digits_run / "t.png") as picture:
         assert picture.size == (880, 800)

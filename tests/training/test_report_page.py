@@ -162,6 +162,13 @@ def test_text_stays_text(tmp_path):
     assert "onerror=alert(1)>\"'&amp;" in page.shown
 
 
+def test_no_published_figure_is_of_the_baseline():
+    (figure,) = published_results({"model": "scae", "dataset": "svhn"})
+    assert figure.belongs_to("unsupervised.refit.prior")
+    assert not figure.belongs_to("unsupervised.refit.pixels")
+    assert not figure.belongs_to("unsupervised.refitted")
+
+
 def test_published_figures_are_those_of_the_configurations():
     results = (CONFIGS.parent / "docs" / "results.md").read_text()
     seen = []

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from protocols import DataSource, TrainableModel
+from stacked_capsules.evaluation import image_evaluation
 from stacked_capsules.evaluation.image_evaluation import evaluate_images
 
 
@@ -22,12 +23,13 @@ class PixelCapsules(TrainableModel):
     def __init__(self, probes=True):
         super().__init__()
         self.probes = probes
+        self.blind = False
 
     def inputs_of(self, batch):
         return batch["image"]
 
     def call(self, images, training=False, seed=None):
-        prior = images[:, 0, :, 0]  # [B, O]
+        prior = images[:, 0, :, 0] * (0.0 if self.blind else 1.0)  # [B, O]
         posterior = prior * tf.constant([0.0, 1.0, 1.0])
         if not self.probes:
             return Outputs(prior, posterior, None, None)
@@ -64,16 +66,34 @@ def test_scores_by_hand():
             "refit": {
                 "prior": {"train": 1.0, "valid": 1.0},
                 "posterior": {"train": 1.0, "valid": 1.0},
+                "pixels": {"train": 1.0, "valid": 1.0},
             },
             "transfer": {
                 "prior": {"train": 1.0, "valid": 2 / 5},
                 "posterior": {"train": 1.0, "valid": 2 / 5},
+                "pixels": {"train": 1.0, "valid": 2 / 5},
             },
         },
+        "n_pixel_examples": {"train": 9, "valid": 5},
     }
     assert json.loads(json.dumps(scores)) == scores
     np.testing.assert_array_equal(collected["valid"]["label"], valid)
     np.testing.assert_array_equal(collected["valid"]["posterior"][1], [0.0, 0.0, 0.0])
+
+
+def test_pixels_are_scored_whatever_the_model_says_of_them(monkeypatch):
+    """On so many images of each set; the last batch is cut."""
+    monkeypatch.setattr(image_evaluation, "N_BASELINE", 6)
+    lit = [0, 1, 2, 0, 1, 2, 0, 0, 0]
+    labels = [0, 1, 2, 0, 1, 1, 0, 1, 2]
+    model = PixelCapsules()
+    model.blind = True
+    scores = evaluate_images(model, source_of(dict.fromkeys(("train", "valid"), (labels, lit))), 3).scores
+    assert scores["n_examples"] == {"train": 9, "valid": 9}
+    assert scores["n_pixel_examples"] == {"train": 6, "valid": 6}
+    for accuracies in scores["unsupervised"].values():
+        assert accuracies["pixels"] == {"train": 5 / 6, "valid": 5 / 6}  # the sixth is of another class
+        assert accuracies["prior"]["valid"] == 4 / 9  # one cluster, of the most frequent class
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 9, 20])
@@ -89,7 +109,7 @@ def test_without_labels_or_probes_there_is_no_score_and_no_error():
     scores = evaluate_images(
         PixelCapsules(probes=False), source_of({"train": (None, lit), "valid": (None, lit)}), n_classes=3
     ).scores
-    assert (scores["linear"], scores["unsupervised"]) == (None, None)
+    assert (scores["linear"], scores["unsupervised"], scores["n_pixel_examples"]) == (None, None, None)
     scores = evaluate_images(
         PixelCapsules(probes=False), source_of({"train": (lit, lit), "valid": (lit, lit)}), n_classes=3
     ).scores
