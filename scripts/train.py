@@ -32,6 +32,12 @@ flags.DEFINE_integer("summary_steps", 500, "Steps between TensorBoard summaries.
 flags.DEFINE_integer("snapshot_steps", 0, "Steps between snapshots; 0: none by steps.")
 flags.DEFINE_float("grad_value_clip", 0.0, "Bound of every element of the gradients; 0: none.")
 flags.DEFINE_float("grad_norm_clip", 0.0, "Bound of their norm per sqrt(number of parameters); 0: none.")
+flags.DEFINE_string(
+    "checkpoint",
+    "",
+    "A new run begins with the weights of this snapshot (a prefix, or a run's folder), and is otherwise new; "
+    "started again, it resumes from its own.",
+)
 flags.DEFINE_enum("optimizer", "rmsprop", ("rmsprop", "adam"), "How gradients change the variables.")
 flags.DEFINE_float(
     "part_lr", 0.0, "Learning rate of part encoder and decoder; 0: as --lr; images only.", lower_bound=0.0
@@ -90,7 +96,8 @@ def main(_) -> None:
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, steps = recipe(config, replicas)
 
-    with training_flags.prepared_folder(folder, replicas, scae_flags.architecture_flags()):
+    shaping = scae_flags.architecture_flags()
+    with training_flags.prepared_folder(folder, replicas, shaping, FLAGS.checkpoint):
         train(
             model,
             data,
@@ -101,6 +108,8 @@ def main(_) -> None:
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),
             facts=training_flags.facts(),
+            begin_with=FLAGS.checkpoint,
+            weights_alone=True,
         )
 
 

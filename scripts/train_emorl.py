@@ -56,9 +56,13 @@ flags.register_validator(
 flags.DEFINE_boolean(
     "load_from_checkpoint",
     False,
-    "A new run begins with --checkpoint; started again, it resumes from its own.",
+    "A new run goes on from --checkpoint, or, where that has weights alone, begins with them at step 0; "
+    "started again, it resumes from its own.",
 )
 flags.DEFINE_string("checkpoint", "", "Prefix of a snapshot of another run, or that run's folder.")
+flags.DEFINE_string(
+    "weights_from", "", "The same, for a run that takes its weights alone and begins at step 0."
+)
 flags.DEFINE_string("run_suffix", "", "Appended to the run's name: --name=a --run_suffix=b is the run a-b.")
 flags.DEFINE_string("out_dir", "", "The folder that holds the run's: short for --logdir=OUT_DIR/{name}.")
 flags.DEFINE_boolean("tqdm", False, "Shows a progress bar, where standard error is a terminal.")
@@ -79,12 +83,16 @@ def main(_) -> None:
             f"--load_from_checkpoint={FLAGS.load_from_checkpoint} --checkpoint={FLAGS.checkpoint}: "
             "give both, to begin with a snapshot of another run, or none"
         )
+    if FLAGS.checkpoint and FLAGS.weights_from:
+        raise UserError(f"--weights_from={FLAGS.weights_from}: give it or --checkpoint, not both")
+    begin_with = FLAGS.checkpoint or FLAGS.weights_from
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, steps = recipe(config, replicas)
     data = with_threads(with_validation(data), FLAGS.num_workers)
 
-    with training_flags.prepared_folder(folder, replicas, emorl_flags.architecture_flags()):
+    shaping = emorl_flags.architecture_flags()
+    with training_flags.prepared_folder(folder, replicas, shaping, begin_with):
         train(
             model,
             data,
@@ -95,7 +103,8 @@ def main(_) -> None:
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=training_flags.as_text(),
             facts=training_flags.facts(),
-            begin_with=FLAGS.checkpoint,
+            begin_with=begin_with,
+            weights_alone=bool(FLAGS.weights_from),
             bar=FLAGS.tqdm,
         )
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
+from protocols.snapshots import find_snapshot, list_snapshots
 from training.replicas import STRATEGIES, Replicas, make_replicas
 from training.run_folder import folder_of_run, prepare_run_folder
 from training.run_lock import run_lock
@@ -23,7 +24,7 @@ FLAGS = flags.FLAGS
 
 #: May differ between the workers of one training: the chief has the run's folder, and each host its data.
 _OF_THE_HOST = {
-    *("logdir", "out_dir", "checkpoint", "join_secs", "intra_op_threads"),
+    *("logdir", "out_dir", "checkpoint", "weights_from", "join_secs", "intra_op_threads"),
     *("data_dir", "valid_file", "data_path", "h5_path"),
 }
 
@@ -125,15 +126,27 @@ def run_folder() -> Path:
 
 
 @contextmanager
-def prepared_folder(folder: Path, replicas: Replicas, architecture: Collection[str]) -> Iterator[None]:
+def prepared_folder(
+    folder: Path, replicas: Replicas, architecture: Collection[str], begin_with: str = ""
+) -> Iterator[None]:
     """Holds the run's folder, made ready; of several workers the chief does, and the others touch nothing.
 
+    Args:
+        folder: of the run.
+        replicas: where it runs.
+        architecture: flags that a resumed run may not change.
+        begin_with: the snapshot that a new run begins with.
+
     Raises:
-        UserError: as `run_lock` and `prepare_run_folder` do.
+        UserError: as `run_lock` and `prepare_run_folder` do, or there is no such snapshot.
     """
     if not replicas.is_chief:
         yield
         return
+    if begin_with and (FLAGS.overwrite or not list_snapshots(folder)):
+        snapshot = Path(find_snapshot(begin_with)).resolve()
+        if snapshot.parent == folder.resolve():
+            raise UserError(f"--overwrite clears {folder}, and {begin_with} is in it: choose another --name")
     with run_lock(folder):
         prepare_run_folder(folder, as_text(), architecture, overwrite=FLAGS.overwrite)
         yield

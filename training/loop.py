@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from protocols import Batch, DataSource, TrainableModel, UserError
+from protocols.snapshots import find_snapshot, list_snapshots, read_snapshot, restore_model
 from training.agreement import Agreement
 from training.execution import Execution, StepMetrics, Validation
 from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
@@ -50,6 +51,7 @@ def train(
     flags: Mapping[str, str] | None = None,
     facts: Mapping[str, Any] | None = None,
     begin_with: str | Path = "",
+    weights_alone: bool = False,
     bar: bool = True,
     log: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> dict[str, float]:
@@ -70,7 +72,9 @@ def train(
         plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
         flags: of the run, for `flags.txt`; nothing is written before the snapshot turned out to be of use.
         facts: about the run, for `run.json`: `changed_flags` and `seed`.
-        begin_with: another run's snapshot, from which a run without snapshots of its own goes on.
+        begin_with: another run's snapshot, with which a run without snapshots of its own begins: it goes on
+            at that step, or, where that snapshot holds weights alone, begins at step 0.
+        weights_alone: take no more than the weights from `begin_with`.
         bar: show a progress bar, where standard error is a terminal.
         log: gets the lines that tell how it goes.
 
@@ -85,7 +89,7 @@ def train(
     replicas = replicas or single_replica()
     clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
     step = TrainingStep(model, optimizer, schedule, clipping, statistics_every=config.summary_steps)
-    told = (begin_with, bar, log)
+    told = (begin_with, weights_alone, bar, log)
     run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, facts, *told)
     try:
         with checked_numerics(config.check_numerics), Interruption() as interruption:
@@ -98,14 +102,27 @@ class _Run:
     """One call of `train`: what it holds beside the model's state, and what it does at which step."""
 
     def __init__(
-        self, step, data, config, folder, replicas, options_at, plots, flags, facts, begin_with, bar, log
+        self,
+        step,
+        data,
+        config,
+        folder,
+        replicas,
+        options_at,
+        plots,
+        flags,
+        facts,
+        begin_with,
+        weights_alone,
+        bar,
+        log,
     ):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
         self.replicas, self.options_at, self.plots = replicas, options_at, plots
         self.chief = replicas.is_chief
         self.log = log if self.chief else lambda line: None
         self.state = TrainState(step.model, step.optimizer, replicas)
-        report_state = restore_state(folder, self.state.named, log, begin_with) if self.chief else {}
+        report_state = self._restored(begin_with, weights_alone) if self.chief else {}
         if flags is not None and self.chief:
             write_flags(folder, flags)
         if facts is not None and self.chief:
@@ -158,6 +175,16 @@ class _Run:
     def close(self):
         self.run_log.close()
         self.bar.close()
+
+    def _restored(self, begin_with, weights_alone):
+        """Gives the state the values to begin with; returns those of the reports."""
+        if begin_with and not list_snapshots(self.folder):
+            prefix = find_snapshot(begin_with)
+            if weights_alone or not _holds_slots(prefix):
+                restore_model(prefix, self.model)
+                self.log(f"{self.folder}: begins with the weights of {prefix}")
+                return {}
+        return restore_state(self.folder, self.state.named, self.log, begin_with)
 
     def _do_what_is_due(self, valid, options):
         config = self.config
@@ -294,3 +321,9 @@ class _Run:
         self.batch_size = next(iter(rows.values()))
         self.replicas.check_batch_size(self.batch_size)
         return self.replicas.iterate(dataset)
+
+
+def _holds_slots(prefix):
+    """Whether a snapshot has an optimizer's slots, `<weight>/<slot>`, beside the weights."""
+    names = read_snapshot(prefix).keys()
+    return any(name.rpartition("/")[0] in names for name in names)

@@ -73,6 +73,8 @@ MISTAKES = {
     "--optimizer=sgd": ("--optimizer=sgd", "rmsprop|adam"),
     "--part_lr=1e-4 --lr=0": ("--part_lr=0.0001", "relative to --lr", "not be 0"),
     "--model=constellation --dataset=constellation --part_lr=1e-4": ("--part_lr=0.0001", "no part capsules"),
+    "--checkpoint={files}": ("there is no snapshot", "holds: none"),
+    "--checkpoint={logdir}/tiny": ("--overwrite clears", "is in it"),
     "--cosine_from=9": ("--cosine_from=9", "give --cosine_steps too"),
     "--presence_noise=-1": ("--presence_noise=-1",),
     "--ema=2": ("--ema=2", "from 0 up to"),
@@ -104,7 +106,8 @@ def earlier(trained, tmp_path_factory):
 def test_a_mistake_is_noticed_before_an_earlier_run_is_cleared(processes, earlier, files, wrong):
     before = contents(earlier)
     flags = (*TRAIN, f"--logdir={earlier.parent}/{{name}}", "--overwrite")
-    line = processes.run("scripts.train", *flags, *wrong.format(files=files).split()).mistake
+    given = wrong.format(files=files, logdir=earlier.parent)
+    line = processes.run("scripts.train", *flags, *given.split()).mistake
     for words in MISTAKES[wrong]:
         assert words in line
     assert contents(earlier) == before

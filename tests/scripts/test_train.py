@@ -12,7 +12,7 @@ from PIL import Image
 from protocols.flag_files import options_of
 from protocols.snapshots import list_snapshots, read_snapshot
 from stacked_capsules.experiments import SCAEConfig, make_scae
-from tests.scripts.tiny_runs import TRAIN, metrics
+from tests.scripts.tiny_runs import TRAIN, contents, metrics
 from training.run_folder import read_flags
 
 pytestmark = pytest.mark.slow
@@ -86,6 +86,23 @@ def test_parts_have_their_learning_rate_and_the_rate_falls(processes, tmp_path):
         if not np.allclose(weight.numpy(), trained[weight.path], rtol=0.0, atol=1e-20)
     }
     assert changed == {"object_encoder", "object_decoder", "prior_probe", "posterior_probe"}
+
+
+def test_a_new_run_begins_with_another_s_weights(processes, trained, tmp_path):
+    before = contents(trained)
+    flags = (*TRAIN, "--name=new", "--lr=1e-30", f"--logdir={tmp_path}/{{name}}")
+    begun = processes.run("scripts.train", *flags, f"--checkpoint={trained}", "--optimizer=adam")
+    assert begun.code == 0, begun.stderr
+    assert f"begins with the weights of {trained}/model.ckpt-4" in begun.stdout
+    assert [os.path.basename(p) for p in list_snapshots(tmp_path / "new")] == ["model.ckpt-3", "model.ckpt-4"]
+    assert [line["step"] for line in metrics(tmp_path / "new")] == [2, 4]
+    old, new = read_snapshot(str(trained)), read_snapshot(str(tmp_path / "new"))
+    for name in (name for name in old if f"{name}/rms" in old):
+        np.testing.assert_allclose(new[name], old[name], rtol=0.0, atol=1e-20, err_msg=name)
+    line = processes.run("scripts.train", *flags, f"--checkpoint={trained}", "--n_obj_caps=3", "--name=other")
+    assert "another architecture" in line.mistake
+    assert "of another shape" in line.mistake
+    assert contents(trained) == before
 
 
 def test_replicas_tell_what_one_tells(processes, trained, tmp_path):

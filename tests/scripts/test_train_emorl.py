@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emorl.experiments import EMORLConfig, make_efficient_morl
+from protocols.snapshots import read_snapshot
 from tests.emorl.data.test_multi_object_records import BINARIZED, TETROMINOES, write
 from tests.scripts.tiny_runs import contents
 from training.optimizers import Adam
@@ -92,6 +93,26 @@ def test_the_original_s_flags_of_a_run(processes, earlier, files, tmp_path):
     assert contents(earlier) == before
 
 
+def test_a_run_begins_with_weights_alone(processes, earlier, files, tmp_path):
+    """Those of a snapshot that has no more with the original's flags, those of any other with ours."""
+    (tmp_path / "bare").mkdir()
+    arrays = read_snapshot(str(earlier))
+    slots = {name for name in arrays if name.rpartition("/")[0] in arrays}
+    write_snapshot(tmp_path / "bare", 2, {name: arrays[name] for name in arrays.keys() - slots})
+    run = [*flags(iters=1, data_path=files / "good.h5"), f"--out_dir={tmp_path}"]
+    for name, begun in {
+        "a": ("--load_from_checkpoint", f"--checkpoint={tmp_path}/bare"),
+        "b": (f"--weights_from={earlier}",),
+    }.items():
+        ended = processes.run("scripts.train_emorl", *run, *begun, f"--name={name}")
+        assert ended.code == 0, ended.stderr
+        assert "begins with the weights of" in ended.stdout
+        assert (tmp_path / name / "model.ckpt-1.index").exists()
+    first, second = (read_snapshot(str(tmp_path / name)) for name in "ab")
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
 #: Flags that are wrong -> what the line says: what, where, what to do.
 MISTAKES = {
     "--data_path={files}/oblong.h5": ("oblong.h5: images of 12x10", "crop or pad them", "square"),
@@ -137,6 +158,8 @@ MISTAKES = {
     "--mode=test": ("--mode=test", "training takes the train split"),
     "--load_from_checkpoint": ("--load_from_checkpoint", "give both"),
     "--checkpoint={files}/model.ckpt-3": ("--checkpoint", "give both"),
+    "--weights_from={files}": ("there is no snapshot",),
+    "--load_from_checkpoint --checkpoint=a --weights_from=b": ("--weights_from=b", "not both"),
     "--run_suffix=a/b": ("a/b cannot name a run",),
 }
 

@@ -15,7 +15,7 @@ from training.loop import train
 from training.optimizers import RMSProp
 from training.replicas import make_replicas, single_replica
 from training.schedules import ExponentialDecay
-from training.snapshots import list_snapshots, read_snapshot
+from training.snapshots import list_snapshots, read_snapshot, write_snapshot
 from training.train_config import TrainConfig
 
 CONFIG = TrainConfig(
@@ -33,7 +33,7 @@ CONFIG = TrainConfig(
 def run(folder, config=CONFIG, data=None, n_replicas=1, replicas=None, rate=0.05, **changes):
     """Trains a new toy in a folder; returns the model and the last report."""
     folder.mkdir(exist_ok=True)
-    names = ("options_at", "plots", "facts", "log", "begin_with")
+    names = ("options_at", "plots", "facts", "log", "begin_with", "weights_alone")
     options = {name: changes.pop(name) for name in names if name in changes}
     if replicas is None:
         replicas = make_replicas("mirrored", n_replicas) if n_replicas > 1 else single_replica()
@@ -154,6 +154,37 @@ def test_a_run_can_begin_with_another_run_s_snapshot(tmp_path):
     assert names_of(tmp_path / "old") == ["model.ckpt-13"]
     with pytest.raises(UserError, match="there is no snapshot"):
         run(tmp_path / "none", begin_with=tmp_path / "old" / "model.ckpt-7")
+
+
+def weights_of(prefix):
+    arrays = read_snapshot(str(prefix))
+    return {name: arrays[name] for name in (weight.path for weight in make_toy().weights)}
+
+
+@pytest.mark.parametrize("n_replicas", [1, 2])
+def test_a_run_can_begin_with_weights_alone(tmp_path, n_replicas):
+    """Of a snapshot with slots where that is asked for, and of one without; at step 0 in any case."""
+    run(tmp_path / "old", max_train_steps=13)
+    weights = weights_of(tmp_path / "old")
+    (tmp_path / "bare").mkdir()
+    write_snapshot(tmp_path / "bare", 13, {**weights, "global_step": np.int64(13)})
+    told = []
+    begun = {
+        "asked": {"begin_with": tmp_path / "old" / "model.ckpt-13", "weights_alone": True},
+        "bare": {"begin_with": tmp_path / "bare"},
+    }
+    for name, beginning in begun.items():
+        folder = tmp_path / f"from_{name}"
+        beginning |= {"n_replicas": n_replicas, "log": told.append}
+        run(folder, max_train_steps=1, rate=0.0, **beginning)
+        assert [told[0]] == [line for line in told if "begins with the weights of" in line]
+        for weight in make_toy().trainable_weights:
+            np.testing.assert_array_equal(weights_of(folder)[weight.path], weights[weight.path])
+        run(folder, **beginning)  # goes on from its own
+        assert f"{folder}: goes on from step 1" in told
+        told.clear()
+    assert_same_snapshot(tmp_path / "from_asked", tmp_path / "from_bare", 30)
+    assert read_snapshot(f"{tmp_path}/from_asked")["global_step"] == 30
 
 
 def test_replicas_resume_on_another_number(tmp_path):
