@@ -42,6 +42,12 @@ flags.DEFINE_enum("optimizer", "rmsprop", ("rmsprop", "adam"), "How gradients ch
 flags.DEFINE_float(
     "part_lr", 0.0, "Learning rate of part encoder and decoder; 0: as --lr; images only.", lower_bound=0.0
 )
+flags.DEFINE_integer(
+    "objects_from",
+    0,
+    "Step at which the object capsules begin to learn, from parts that have formed; images only.",
+    lower_bound=0,
+)
 
 
 def train_config() -> TrainConfig:
@@ -71,21 +77,28 @@ def optimizer(model: TrainableModel) -> Optimizer:
     """Returns the optimizer that the flags give.
 
     Raises:
-        UserError: --part_lr does not fit the model, or --lr.
+        UserError: --part_lr or --objects_from does not fit the model, or --part_lr does not fit --lr.
     """
     # RMSProp's epsilon as in the original: it is inside the square root, and falls with the batch (S4).
     plain = Adam() if FLAGS.optimizer == "adam" else RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
-    if not FLAGS.part_lr:
+    asked = [name for name in ("part_lr", "objects_from") if FLAGS[name].value]
+    if not asked:
         return plain
     if FLAGS.model != "scae":
         raise UserError(
-            f"--part_lr={FLAGS.part_lr}: --model={FLAGS.model} has no part capsules; leave it out"
+            f"--{asked[0]}={FLAGS[asked[0]].value}: --model={FLAGS.model} has no part capsules; leave it out"
         )
-    if not FLAGS.lr:
+    if FLAGS.part_lr and not FLAGS.lr:
         raise UserError(f"--part_lr={FLAGS.part_lr}: it is set relative to --lr, which must not be 0")
-    parts = {id(w) for layer in (model.part_encoder, model.part_decoder) for w in layer.trainable_weights}
-    factor = FLAGS.part_lr / FLAGS.lr
-    return RateFactors(plain, tuple(factor if id(w) in parts else 1.0 for w in model.trainable_weights))
+    layers = {"parts": (model.part_encoder, model.part_decoder)}
+    layers["objects"] = (model.object_encoder, model.object_decoder)
+    parts, objects = ({id(w) for layer in layers[kind] for w in layer.trainable_weights} for kind in layers)
+    factor = FLAGS.part_lr / FLAGS.lr if FLAGS.part_lr else 1.0
+    return RateFactors(
+        plain,
+        factors=tuple(factor if id(w) in parts else 1.0 for w in model.trainable_weights),
+        starts=tuple(FLAGS.objects_from if id(w) in objects else 0 for w in model.trainable_weights),
+    )
 
 
 def main(_) -> None:

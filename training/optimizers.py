@@ -96,15 +96,17 @@ class Adam:
 class RateFactors:
     """Another optimizer, with a learning rate of its own for each variable.
 
-    Slots are that optimizer's, so a run may go on with other factors.
+    Slots are that optimizer's, so a run may resume with other factors.
 
     Attributes:
         optimizer: makes the updates.
         factors: of the learning rate, one per variable in their order.
+        starts: the step at which each variable begins to move, in the same order; empty: all at once.
     """
 
     optimizer: Optimizer
     factors: tuple[float, ...]
+    starts: tuple[int, ...] = ()
 
     def init(self, variables: Sequence[tf.Tensor]) -> Slots:
         """Returns the optimizer's slots."""
@@ -113,15 +115,17 @@ class RateFactors:
     def update(self, gradients, slots, variables, learning_rate, step):
         """Returns the new variables and slots."""
         variables, slots = list(variables), {name: list(values) for name, values in slots.items()}
-        positions: dict[float, list[int]] = {}
-        for position, (factor, _) in enumerate(zip(self.factors, variables, strict=True)):
-            positions.setdefault(factor, []).append(position)
-        for factor, own in positions.items():
+        starts = self.starts or (0,) * len(self.factors)
+        positions: dict[tuple[float, int], list[int]] = {}
+        for position, (factor, start, _) in enumerate(zip(self.factors, starts, variables, strict=True)):
+            positions.setdefault((factor, start), []).append(position)
+        for (factor, start), own in positions.items():
+            started = tf.cast(tf.greater_equal(tf.cast(step, tf.int64), start), learning_rate.dtype)
             new, new_slots = self.optimizer.update(
                 [gradients[i] for i in own],
                 {name: [values[i] for i in own] for name, values in slots.items()},
                 [variables[i] for i in own],
-                factor * learning_rate,
+                (factor * started if start else factor) * learning_rate,
                 step,
             )
             for at, i in enumerate(own):

@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 handwritten digits, which need no download, at MNIST's size."""
+"""scikit-learn's 1,797 handwritten digits, which need no download, at MNIST's size or smaller."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples
 
 SIZE = 28
+STORED_SIZE = 8
 #: Every sixth example of a class is for validation.
 VALID_EVERY = 6
 
 
 def read(config: DataConfig) -> tuple[Examples, Examples]:
     """Returns 1,501 training and 296 validation examples, each class split alike; always the same ones."""
-    del config
     from sklearn.datasets import load_digits  # not above: costs a second that other data sets need not pay
 
     values, labels = load_digits(return_X_y=True)  # [N, 64] in 0..16, [N]
-    images = upsample(values.reshape(-1, 8, 8, 1))  # [N, 28, 28, 1]
+    # On a larger canvas they are shifted, as MNIST's are; a smaller one than theirs is refused like anyone's.
+    size = min(SIZE, max(STORED_SIZE, config.canvas_size))
+    images = upsample(values.reshape(-1, STORED_SIZE, STORED_SIZE, 1), size)  # [N, size, size, 1]
     rank = np.zeros_like(labels)  # [N], how many of its class come before an example
     for label in range(10):
         rank[labels == label] = np.arange((labels == label).sum())
@@ -27,10 +29,10 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
     return _subset(images, labels, ~valid), _subset(images, labels, valid)
 
 
-def upsample(values: np.ndarray) -> np.ndarray:
-    """Enlarges [N, 8, 8, 1] in 0..16 to uint8 [N, 28, 28, 1], bicubically; overshoots are cut off."""
+def upsample(values: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """Enlarges [N, 8, 8, 1] in 0..16 to uint8 [N, size, size, 1], bicubically; overshoots are cut off."""
     with tf.device("CPU:0"):
-        large = tf.image.resize(values, [SIZE, SIZE], method="bicubic").numpy()  # [N, 28, 28, 1]
+        large = tf.image.resize(values, [size, size], method="bicubic").numpy()  # [N, size, size, 1]
     return np.rint(np.clip(large / 16.0, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 

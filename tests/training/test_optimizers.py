@@ -106,5 +106,21 @@ def test_each_variable_may_have_its_own_rate(optimizer):
 def test_rates_must_be_as_many_as_variables():
     two = [tf.constant(1.0), tf.constant(2.0)]
     optimizer = RateFactors(Adam(), (1.0,))
-    with pytest.raises(ValueError, match="argument 2"):
+    with pytest.raises(ValueError, match="argument 3"):
         optimizer.update(two, optimizer.init(two), two, tf.constant(RATE), tf.constant(0))
+
+
+@pytest.mark.parametrize("optimizer", [RMSProp(epsilon=0.06), Adam()], ids=["rmsprop", "adam"])
+def test_a_variable_keeps_its_value_until_its_first_step(optimizer):
+    start = [tf.constant([1.0, 2.0]), tf.constant(3.0)]
+    held = RateFactors(optimizer, factors=(1.0, 2.0), starts=(0, 2))
+    variables, slots = start, held.init(start)
+    for step in range(3):
+        before = variables
+        at = tf.constant(step, tf.int64)
+        gradients = [tf.ones_like(v) for v in start]
+        variables, slots = held.update(gradients, slots, variables, tf.constant(RATE), at)
+        assert (variables[0].numpy() < before[0].numpy()).all()
+        if step < 2:
+            np.testing.assert_array_equal(variables[1], 3.0)
+    assert variables[1].numpy() < 3.0 - RATE

@@ -36,3 +36,12 @@ def test_batches():
     assert [batch["image"].shape for batch in batches] == [(100, 32, 32, 1)] * 2 + [(96, 32, 32, 1)]
     assert batches[0]["image"].dtype == np.float32
     assert batches[0]["label"].dtype == np.int64
+
+
+def test_a_smaller_canvas_gets_smaller_digits_not_cropped_ones():
+    source = load(DataConfig(dataset="digits", batch_size=100, canvas_size=16))
+    small = next(iter(source.whole("valid").as_numpy_iterator()))
+    large = next(iter(load(DataConfig(dataset="digits", batch_size=100)).whole("valid").as_numpy_iterator()))
+    assert small["image"].shape == (100, 16, 16, 1)
+    np.testing.assert_array_equal(small["label"], large["label"])
+    np.testing.assert_allclose(small["image"].mean((1, 2, 3)), large["image"].mean((1, 2, 3)), atol=0.01)
