@@ -1,8 +1,8 @@
 """Makes pretrained weights of a run: a folder of pretrained/, which load_pretrained and evaluations read.
 
     python -m scripts.make_pretrained --snapshot=checkpoints/digits --out=pretrained/digits \
-        --scores=checkpoints/digits/eval/eval_mnist-10000.json --seconds=3600 \
-        --picture=checkpoints/digits/tsne.png --command="./run.sh --max_train_steps=10000"
+        --scores=checkpoints/digits/eval/eval_mnist-5000.json --seconds=554 \
+        --picture=checkpoints/digits/tsne.png --command="./run.sh"
 
 The snapshot is a run's folder, for its newest one, or a prefix. --out gets
     model.ckpt-STEP.*, checkpoint   the weights alone, without the optimizer's slots and averages of reports

@@ -16,7 +16,7 @@ CONFIG = replaced(options_of(SCAEConfig, read_config("digits", {"scae": SCAEConf
 
 @pytest.fixture(scope="module")
 def images():
-    return np.random.default_rng(0).uniform(size=(3, 28, 28, 1)).astype(np.float32)
+    return np.random.default_rng(0).uniform(size=(3, 16, 16, 1)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def model():
 
 
 def test_build_reads_the_configuration(model):
-    assert model.image_shape == (28, 28, 1)
+    assert model.image_shape == (16, 16, 1)
     assert model.part_encoder.n_caps == 3
     other = stacked_capsules.build("digits", **SMALL, seed=5)
     kernel, another = (m.part_encoder.convs[0].kernel.numpy() for m in (model, other))
@@ -68,7 +68,7 @@ def test_answers_are_those_of_a_call(model, images):
 
 def test_segments_show_where_a_part_is(images):
     """A single bright template, present for sure, placed in the middle of a black canvas."""
-    model = make_scae(SCAEConfig(n_part_caps=1, n_obj_caps=1, template_size=5, use_alpha_channel=True))
+    model = make_scae(SCAEConfig(16, n_part_caps=1, n_obj_caps=1, template_size=5, use_alpha_channel=True))
     model.part_encoder.bias[6 * 1 :].assign(model.part_encoder.bias[6:] + 20.0)
     model.part_decoder.templates_alpha.assign(model.part_decoder.templates_alpha + 50.0)
     segments = model.segment(images)
