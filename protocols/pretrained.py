@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from protocols.errors import UserError
 from protocols.flag_files import FLAGS_FILE, read_flag_file
@@ -25,6 +26,9 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 #: What tells a folder of pretrained weights from one that a training writes.
 SCORES_FILE = "scores.json"
+
+#: Flags that are places on the machine that trained.
+_PLACES = ("data_dir", "valid_file", "data_path", "h5_path", "out_dir", "checkpoint", "run_suffix")
 
 
 def is_pretrained(folder: Path) -> bool:
@@ -73,3 +77,16 @@ def beside_packages(path: str) -> str:
     if not found or os.path.exists(f"pretrained/{found[1]}"):
         return path
     return f"{find_pretrained(found[1])}{found[2] or ''}"
+
+
+def neutral_flags(run_flags: Mapping[str, str], name: str) -> dict[str, str]:
+    """Returns the flags of a run under another name, without places on the machine that trained it."""
+    kept = {flag: value for flag, value in run_flags.items() if flag not in _PLACES}
+    return kept | {"name": name, "logdir": "checkpoints/{name}"}
+
+
+def score_at(values: Mapping[str, Any], name: str) -> Any:
+    """Returns what is at a path such as "ARI.mean"; None where there is nothing."""
+    for part in name.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values

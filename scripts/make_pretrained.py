@@ -29,7 +29,7 @@ from absl import flags
 
 from protocols import UserError
 from protocols.flag_files import FLAGS_FILE, read_flag_file
-from protocols.pretrained import SCORES_FILE
+from protocols.pretrained import SCORES_FILE, neutral_flags, score_at
 from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
 from scripts import command_line
 from scripts.run_package import package_of_run
@@ -59,8 +59,6 @@ MAIN_SCORES = {
     **dict.fromkeys(("EfficientMORL", "SlotAttention"), "ARI.mean"),
 }
 
-#: Flags that are places on the machine that trained.
-_PLACES = ("data_dir", "valid_file", "data_path", "h5_path", "out_dir", "checkpoint", "run_suffix")
 #: Entries of scores that are, too.
 _WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
 
@@ -118,12 +116,6 @@ def main(_) -> None:
     print(f"load it: {package.__name__}.load_pretrained({out.name!r})")
 
 
-def neutral_flags(run_flags: Mapping[str, str], name: str) -> dict[str, str]:
-    """Returns the flags of a run under another name, without places on the machine that trained it."""
-    kept = {flag: value for flag, value in run_flags.items() if flag not in _PLACES}
-    return kept | {"name": name, "logdir": "checkpoints/{name}"}
-
-
 def read_scores(paths: list[Path], step: int) -> dict[str, dict[str, Any]]:
     """Returns what evaluations wrote, without places, by the names of their files without the step.
 
@@ -161,13 +153,6 @@ def main_score(scores: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, 
         if isinstance(value, float):
             return {"evaluation": evaluation, "name": name, "value": value}
     raise UserError(f"no file of --scores holds the number {name}: give the one that does, or --score")
-
-
-def score_at(values: Mapping[str, Any], name: str) -> Any:
-    """Returns what is at a path such as "ARI.mean"; None where there is nothing."""
-    for part in name.split("."):
-        values = values.get(part) if isinstance(values, Mapping) else None
-    return values
 
 
 def commit() -> str | None:

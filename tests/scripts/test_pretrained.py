@@ -17,8 +17,8 @@ import stacked_capsules.data
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
 from protocols import UserError, pretrained
 from protocols.flag_files import FLAGS_FILE, options_of, read_flag_file
+from protocols.pretrained import neutral_flags, score_at
 from protocols.snapshots import find_snapshot, read_snapshot
-from scripts.make_pretrained import neutral_flags, score_at
 from scripts.run_package import package_of_run
 from scripts.scae_flags import read_patterns
 from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations

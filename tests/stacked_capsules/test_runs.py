@@ -68,7 +68,11 @@ def test_answers_are_those_of_a_call(model, images):
 
 def test_segments_show_where_a_part_is(images):
     """A single bright template, present for sure, placed in the middle of a black canvas."""
-    model = make_scae(SCAEConfig(16, n_part_caps=1, n_obj_caps=1, template_size=5, use_alpha_channel=True))
+    model = make_scae(
+        SCAEConfig(
+            16, cnn_strides=(2, 1, 1, 1), n_part_caps=1, n_obj_caps=1, template_size=5, use_alpha_channel=True
+        )
+    )
     model.part_encoder.bias[6 * 1 :].assign(model.part_encoder.bias[6:] + 20.0)
     model.part_decoder.templates_alpha.assign(model.part_decoder.templates_alpha + 50.0)
     segments = model.segment(images)

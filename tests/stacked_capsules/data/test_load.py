@@ -33,8 +33,8 @@ def with_nan():
             "all of them",
         ),
         (
-            {"dataset": "digits", "canvas_size": 27},
-            "digits, training set: images of 28x28 pixels do not fit --canvas_size=27; set it to 28 or more",
+            {"dataset": "digits", "canvas_size": 7},
+            "digits, training set: images of 8x8 pixels do not fit --canvas_size=7; set it to 8 or more",
         ),
         (
             {"dataset": "digits", "n_channels": 3},
