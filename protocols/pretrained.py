@@ -7,7 +7,8 @@ Each folder is a run's folder whose snapshot holds weights alone. Its `scores.js
     score     {"evaluation", "name", "value"}: the score that tests measure anew; `name` is its path within
               scores[evaluation], "unsupervised.transfer.prior.valid" or "ARI.mean" say
     scores    evaluation -> all that its script wrote
-    data, seed, step, commit, hours, machine, command: how the weights were trained
+    data, seed, step, hours, machine, command: how the weights were trained
+    commit    of the code that made the folder
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SCORES_FILE = "scores.json"
 
 #: Flags that are places on the machine that trained.
 _PLACES = ("data_dir", "valid_file", "data_path", "h5_path", "out_dir", "checkpoint", "run_suffix")
+_PLACES += ("weights_from", "load_from_checkpoint")
 
 
 def is_pretrained(folder: Path) -> bool:
