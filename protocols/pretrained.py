@@ -64,8 +64,8 @@ def find_pretrained(name: str, models: Collection[str] = ()) -> Path:
     if names:
         raise UserError(f"there are no pretrained weights {name!r} here; choose one of {', '.join(names)}")
     raise UserError(
-        f"there are no pretrained weights {name!r}, nor any others in this copy: they come with the folder "
-        "pretrained/ of the repository, and with a wheel that is built from it"
+        f"there are no pretrained weights {name!r}, nor any others of {' or '.join(models) or 'a model'}, in "
+        "this copy: they come with the folder pretrained/ of the repository, and with a wheel built from it"
     )
 
 

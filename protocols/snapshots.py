@@ -97,15 +97,25 @@ def restore_model(snapshot: str | Path, model: TrainableModel) -> int:
     Raises:
         UserError: the snapshot does not exist, is damaged, or belongs to another architecture.
     """
+    arrays = read_model(snapshot, model)
+    for weight in model.weights:
+        weight.value.assign(arrays[weight.path])
+    return int(arrays.get(GLOBAL_STEP, 0))
+
+
+def read_model(snapshot: str | Path, model: TrainableModel) -> dict[str, np.ndarray]:
+    """Returns the arrays of a snapshot that has a value for each of a built model's weights.
+
+    Raises:
+        UserError: the snapshot does not exist, is damaged, or belongs to another architecture.
+    """
     prefix = find_snapshot(snapshot)
     arrays = read_snapshot(prefix)
     weights = {weight.path: weight.value for weight in model.weights}
     check_arrays(
         prefix, {n: arrays[n] for n in arrays if n in weights or not _accompanies(n, arrays)}, weights
     )
-    for name, variable in weights.items():
-        variable.assign(arrays[name])
-    return int(arrays.get(GLOBAL_STEP, 0))
+    return arrays
 
 
 def _accompanies(name, names):

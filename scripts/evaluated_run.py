@@ -126,6 +126,6 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
             os.replace(unfinished, path)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
-    if run.results == run.folder:  # elsewhere there is no run to report of
+    if run.results.resolve() == run.folder.resolve():  # only a run has a report
         write_report(run.folder)
     return paths

@@ -22,11 +22,12 @@ import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
+from protocols.snapshots import find_snapshot
 from scripts import command_line, training_flags
 from training.portable.exported_folder import Phase, check_folder, write_folder
 from training.portable.program import initial_state, phases, program_of
 from training.replicas import single_replica
-from training.snapshots import restore_state
+from training.snapshots import begin_with_weights, holds_slots, restore_state
 from training.step import TrainingStep
 from training.train_state import TrainState
 
@@ -74,7 +75,10 @@ def main(_) -> None:
     )
     state = TrainState(model, how.optimizer, single_replica())
     if FLAGS.snapshot:
-        restore_state(folder, state.named, print, FLAGS.snapshot)
+        if holds_slots(find_snapshot(FLAGS.snapshot)):
+            restore_state(folder, state.named, print, FLAGS.snapshot)
+        else:
+            begin_with_weights(FLAGS.snapshot, model)
 
     tf.config.experimental.enable_tensor_float_32_execution(FLAGS.matmul_precision == "default")
     parts = []
@@ -110,8 +114,9 @@ def check(folder: Path) -> None:
         raise UserError(
             f"--strategy={FLAGS.strategy} --replicas={FLAGS.replicas}: a portable step has one replica"
         )
-    if "checkpoint" in FLAGS and FLAGS.checkpoint:
-        raise UserError(f"--checkpoint={FLAGS.checkpoint}: an export begins with --snapshot")
+    for name in ("checkpoint", "weights_from"):
+        if name in FLAGS and FLAGS[name].value:
+            raise UserError(f"--{name}={FLAGS[name].value}: an export begins with --snapshot")
     if not importlib.util.find_spec("jax"):
         raise UserError("exporting the step needs JAX: pip install '.[jax]'")
 

@@ -109,8 +109,9 @@ def main(_) -> None:
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, steps = recipe(config, replicas)
 
+    training_flags.warn_of_late_starts(config.max_train_steps, "objects_from", "cosine_from")
     shaping = scae_flags.architecture_flags()
-    with training_flags.prepared_folder(folder, replicas, shaping, FLAGS.checkpoint):
+    with training_flags.prepared_folder(folder, replicas, shaping, model, FLAGS.checkpoint):
         train(
             model,
             data,

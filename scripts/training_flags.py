@@ -12,8 +12,8 @@ from typing import Any
 import tensorflow as tf
 from absl import flags
 
-from protocols import UserError
-from protocols.snapshots import find_snapshot, list_snapshots
+from protocols import TrainableModel, UserError
+from protocols.snapshots import find_snapshot, list_snapshots, read_model
 from training.replicas import STRATEGIES, Replicas, make_replicas
 from training.run_folder import folder_of_run, prepare_run_folder
 from training.run_lock import run_lock
@@ -63,7 +63,9 @@ def define() -> None:
         "Steps over which the learning rate falls by half a cosine; 0: none.",
         lower_bound=0,
     )
-    flags.DEFINE_float("cosine_to", 0.02, "Factor of the learning rate after it.", lower_bound=0.0)
+    flags.DEFINE_float(
+        "cosine_to", 0.02, "Factor of the learning rate after it.", lower_bound=0.0, upper_bound=1.0
+    )
 
     # Reports
     flags.DEFINE_float("ema", 0.9, "Weight of the past in the moving averages of reports; 0: none.")
@@ -87,13 +89,21 @@ def with_cosine(schedule: Schedule) -> Schedule:
     """Lets a learning rate fall by half a cosine, where the flags say so.
 
     Raises:
-        UserError: the fall has a beginning and no length.
+        UserError: the fall has a beginning or a depth, and no length.
     """
     if FLAGS.cosine_steps:
         return CosineFall(schedule, FLAGS.cosine_from, FLAGS.cosine_steps, FLAGS.cosine_to)
-    if FLAGS.cosine_from:
-        raise UserError(f"--cosine_from={FLAGS.cosine_from}: give --cosine_steps too, the length of the fall")
+    for name in ("cosine_from", "cosine_to"):
+        if FLAGS[name].value != FLAGS[name].default:
+            raise UserError(f"--{name}={FLAGS[name].value}: give --cosine_steps too, the length of the fall")
     return schedule
+
+
+def warn_of_late_starts(n_steps: int, *names: str) -> None:
+    """Warns of flags that name a step at which the run is over already, as short trials have them."""
+    for name in names:
+        if FLAGS[name].value and FLAGS[name].value >= n_steps:
+            print(f"warning: --{name}={FLAGS[name].value} has no effect: the run ends at step {n_steps}")
 
 
 def replicas(batch_size: int) -> Replicas:
@@ -127,7 +137,11 @@ def run_folder() -> Path:
 
 @contextmanager
 def prepared_folder(
-    folder: Path, replicas: Replicas, architecture: Collection[str], begin_with: str = ""
+    folder: Path,
+    replicas: Replicas,
+    architecture: Collection[str],
+    model: TrainableModel,
+    begin_with: str = "",
 ) -> Iterator[None]:
     """Holds the run's folder, made ready; of several workers the chief does, and the others touch nothing.
 
@@ -135,10 +149,11 @@ def prepared_folder(
         folder: of the run.
         replicas: where it runs.
         architecture: flags that a resumed run may not change.
+        model: what is trained.
         begin_with: the snapshot that a new run begins with.
 
     Raises:
-        UserError: as `run_lock` and `prepare_run_folder` do, or there is no such snapshot.
+        UserError: as `run_lock` and `prepare_run_folder` do, or no such snapshot of such a model is readable.
     """
     if not replicas.is_chief:
         yield
@@ -147,6 +162,7 @@ def prepared_folder(
         snapshot = Path(find_snapshot(begin_with)).resolve()
         if snapshot.parent == folder.resolve():
             raise UserError(f"--overwrite clears {folder}, and {begin_with} is in it: choose another --name")
+        read_model(begin_with, model)  # mistakes show before an earlier run is cleared
     with run_lock(folder):
         prepare_run_folder(folder, as_text(), architecture, overwrite=FLAGS.overwrite)
         yield

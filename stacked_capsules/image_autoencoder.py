@@ -37,8 +37,8 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         vote_type: Poses that make the reconstruction: "enc" (as seen), "soft" (posterior mean of the votes)
             or "hard" (the winning votes).
         pres_type: Presences that make it: "enc", "soft" or "hard", likewise.
-        stop_grad_caps_inpt: No gradient from the object encoder to poses, presences and templates; that of
-            special features is `special_features_gradient`'s affair.
+        stop_grad_caps_inpt: No gradient from the object encoder to poses, presences and templates;
+            `special_features_gradient` scales that of special features.
         stop_grad_caps_target: No gradient from the parts' likelihood to poses and presences.
         prior_sparsity_loss_type: "entropy", "kl" or "l2", of prior presences.
         prior_within_example_sparsity_weight: Weight of few objects in each example.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from protocols import Batch, DataSource, TrainableModel, UserError
-from protocols.snapshots import find_snapshot, list_snapshots, read_snapshot, restore_model
+from protocols.snapshots import find_snapshot, list_snapshots
 from training.agreement import Agreement
 from training.execution import Execution, StepMetrics, Validation
 from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
@@ -25,7 +25,7 @@ from training.reports import MovingAverages, RunLog, SilentLog, progress_bar
 from training.run_folder import write_flags
 from training.run_record import write_facts
 from training.schedules import Schedule
-from training.snapshots import restore_state, write_snapshot
+from training.snapshots import begin_with_weights, holds_slots, restore_state, write_snapshot
 from training.step import TrainingStep
 from training.train_config import TrainConfig
 from training.train_state import TrainState
@@ -180,8 +180,8 @@ class _Run:
         """Gives the state the values to begin with; returns those of the reports."""
         if begin_with and not list_snapshots(self.folder):
             prefix = find_snapshot(begin_with)
-            if weights_alone or not _holds_slots(prefix):
-                restore_model(prefix, self.model)
+            if weights_alone or not holds_slots(prefix):
+                begin_with_weights(prefix, self.model)
                 self.log(f"{self.folder}: begins with the weights of {prefix}")
                 return {}
         return restore_state(self.folder, self.state.named, self.log, begin_with)
@@ -321,9 +321,3 @@ class _Run:
         self.batch_size = next(iter(rows.values()))
         self.replicas.check_batch_size(self.batch_size)
         return self.replicas.iterate(dataset)
-
-
-def _holds_slots(prefix):
-    """Whether a snapshot has an optimizer's slots, `<weight>/<slot>`, beside the weights."""
-    names = read_snapshot(prefix).keys()
-    return any(name.rpartition("/")[0] in names for name in names)

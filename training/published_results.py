@@ -35,7 +35,7 @@ _ACCURACY = ("unsupervised.refit", "unsupervised accuracy")
 #: Flags of the experiment, and its figures.
 _FIGURES: tuple[tuple[dict[str, str], tuple[Published, ...]], ...] = (
     (
-        {"model": "scae", "dataset": "mnist", "use_alpha_channel": "true"},
+        {"model": "scae", "dataset": "mnist", "use_alpha_channel": "true", "canvas_size": "40"},
         (Published(*_ACCURACY, "0.987", f"{_SCAE}, after 300,000 steps"),),
     ),
     (

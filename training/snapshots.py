@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from protocols import UserError
+from protocols import TrainableModel, UserError
 from protocols.snapshots import (
     DATA,
     INDEX,
@@ -17,6 +17,7 @@ from protocols.snapshots import (
     check_arrays,
     find_snapshot,
     list_snapshots,
+    read_model,
     read_snapshot,
 )
 from training.writing import writing
@@ -98,8 +99,9 @@ def restore_state(
         state = {name: array for name, array in arrays.items() if not name.startswith(REPORT_PREFIX)}
         if _weights_alone(state, variables):
             raise UserError(
-                f"the snapshot {prefix} holds weights alone, nothing of the optimizer: "
-                "score it, but train from another"
+                f"the snapshot {prefix} holds weights alone, nothing of the optimizer, so that training "
+                "cannot resume from it: begin a new run, with another --name, from its weights "
+                "(--checkpoint in scripts.train, --weights_from in scripts.train_emorl)"
             )
         check_arrays(prefix, state, variables)
         for other, error in damaged.items():
@@ -112,6 +114,23 @@ def restore_state(
     if damaged:
         raise next(iter(damaged.values()))
     return {}
+
+
+def begin_with_weights(snapshot: str | Path, model: TrainableModel) -> None:
+    """Gives a model what another run's snapshot has learned; what else it carries (GECO's state) begins anew.
+
+    Raises:
+        UserError: the snapshot does not exist, is damaged, or belongs to another architecture.
+    """
+    arrays = read_model(snapshot, model)
+    for weight in model.trainable_weights:
+        weight.value.assign(arrays[weight.path])
+
+
+def holds_slots(prefix: str) -> bool:
+    """Whether a snapshot has an optimizer's slots, `<weight>/<slot>`, beside the weights."""
+    names = read_snapshot(prefix).keys()
+    return any(name.rpartition("/")[0] in names for name in names)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -19,7 +19,7 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
     from sklearn.datasets import load_digits  # not above: costs a second that other data sets need not pay
 
     values, labels = load_digits(return_X_y=True)  # [N, 64] in 0..16, [N]
-    # On a larger canvas they are shifted, as MNIST's are; a smaller one than theirs is refused like anyone's.
+    # On a larger canvas they are shifted, as MNIST's are; a canvas smaller than they are is refused later.
     size = min(SIZE, max(STORED_SIZE, config.canvas_size))
     images = upsample(values.reshape(-1, STORED_SIZE, STORED_SIZE, 1), size)  # [N, size, size, 1]
     rank = np.zeros_like(labels)  # [N], how many of its class come before an example

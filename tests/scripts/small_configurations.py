@@ -22,11 +22,13 @@ SCENES = (
 
 def command(name, folder):
     """A script and its flags."""
-    own = f"--flagfile={next(path for path in CONFIGS if path.stem == name)}"
+    path = next(path for path in CONFIGS if path.stem == name)
+    own = f"--flagfile={path}"
     if name == "constellation":
         flags = ("scripts.train", own, "--batch_size=4")
     elif name in SCAE:
-        flags = ("scripts.train", own, *IMAGES)
+        starts = ["--objects_from=50"] if "--objects_from" in path.read_text() else []
+        flags = ("scripts.train", own, *IMAGES, *starts)
     else:
         flags = ("scripts.train_emorl", own, *SCENES)
     length = f"--iters={N_STEPS}" if name not in SCAE else f"--max_train_steps={N_STEPS}"

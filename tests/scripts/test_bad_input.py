@@ -79,6 +79,8 @@ MISTAKES = {
     "--checkpoint={files}": ("there is no snapshot", "holds: none"),
     "--checkpoint={logdir}/tiny": ("--overwrite clears", "is in it"),
     "--cosine_from=9": ("--cosine_from=9", "give --cosine_steps too"),
+    "--cosine_to=0.5": ("--cosine_to=0.5", "give --cosine_steps too"),
+    "--cosine_to=2": ("--cosine_to=2",),
     "--presence_noise=-1": ("--presence_noise=-1",),
     "--ema=2": ("--ema=2", "from 0 up to"),
     "--max_train_steps=-1": ("--max_train_steps=-1", "at least 0"),

@@ -256,7 +256,8 @@ def test_training_does_not_go_on_from_weights_alone(processes, tmp_path):
         f"--logdir={tmp_path}/{{name}}",
     )
     ended = processes.run("scripts.train", *flags, "--max_train_steps=9")
-    assert "holds weights alone, nothing of the optimizer: score it, but train from another" in ended.mistake
+    assert "holds weights alone, nothing of the optimizer" in ended.mistake
+    assert "begin a new run, with another --name, from its weights (--checkpoint in" in ended.mistake
 
 
 def test_unknown_names(tmp_path, monkeypatch):
@@ -264,7 +265,7 @@ def test_unknown_names(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "beside")
     with pytest.raises(UserError) as none:
         stacked_capsules.load_pretrained("mnist")
-    assert "no pretrained weights 'mnist', nor any others in this copy" in str(none.value)
+    assert "no pretrained weights 'mnist', nor any others of scae or constellation" in str(none.value)
     assert "of the repository" in str(none.value)
     for name, model in (("a", "scae"), ("b", "constellation"), ("c", "SlotAttention")):
         folder = tmp_path / "beside" / name

@@ -98,6 +98,8 @@ def test_a_run_begins_with_weights_alone(processes, earlier, files, tmp_path):
     (tmp_path / "bare").mkdir()
     arrays = read_snapshot(str(earlier))
     slots = {name for name in arrays if name.rpartition("/")[0] in arrays}
+    (geco,) = (name for name in arrays if name.endswith("geco_beta"))
+    arrays[geco] += 5  # GECO begins anew
     write_snapshot(tmp_path / "bare", 2, {name: arrays[name] for name in arrays.keys() - slots})
     run = [*flags(iters=1, data_path=files / "good.h5"), f"--out_dir={tmp_path}"]
     for name, begun in {
@@ -111,6 +113,11 @@ def test_a_run_begins_with_weights_alone(processes, earlier, files, tmp_path):
     first, second = (read_snapshot(str(tmp_path / name)) for name in "ab")
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name], err_msg=name)
+    assert first[geco] < 5
+    # A snapshot of another model is refused before an earlier run is cleared.
+    again = ("--name=b", "--overwrite", "--z_size=5", f"--weights_from={earlier}")
+    assert "belongs to another architecture" in processes.run("scripts.train_emorl", *run, *again).mistake
+    assert (tmp_path / "b" / "model.ckpt-1.index").exists()
 
 
 #: Flags that are wrong -> what the line says: what, where, what to do.
