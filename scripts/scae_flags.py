@@ -122,6 +122,9 @@ def define() -> None:
     flags.DEFINE_string(
         "capsule_presence", "binary", "binary or soft: what the constellation's prior sparsity sees (S28)."
     )
+    flags.DEFINE_string(
+        "posterior_points", "all", "all or present: points of the constellation's posterior sparsity (S38)."
+    )
     flags.DEFINE_boolean("eval_noise", False, "Noise at evaluation too, as the original has it (S5).")
 
 

@@ -76,6 +76,8 @@ class ConstellationAutoencoder(TrainableModel):
         posterior_between_example_sparsity_weight: See above.
         capsule_presence: What the prior sparsity losses see: "binary" (is a vote likelier than the dummy? as
             published; these losses have no gradient then) or "soft" (the probability).
+        posterior_points: Which points the posterior sparsity losses count: "all", as published, so that a
+            capsule can also have its share of the points that are absent, or "present".
     """
 
     def __init__(
@@ -94,12 +96,15 @@ class ConstellationAutoencoder(TrainableModel):
         posterior_within_example_sparsity_weight: float = 0.0,
         posterior_between_example_sparsity_weight: float = 0.0,
         capsule_presence: str = "binary",
+        posterior_points: str = "all",
         name: str = "constellation_autoencoder",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         if capsule_presence not in ("binary", "soft"):
             raise UserError(f"capsule_presence: {capsule_presence!r} is not known, use binary or soft")
+        if posterior_points not in ("all", "present"):
+            raise UserError(f"posterior_points: {posterior_points!r} is not known, use all or present")
         self.encoder = encoder
         self.decoder = decoder
         self.n_classes = n_classes
@@ -114,6 +119,7 @@ class ConstellationAutoencoder(TrainableModel):
         self.posterior_within_example_sparsity_weight = posterior_within_example_sparsity_weight
         self.posterior_between_example_sparsity_weight = posterior_between_example_sparsity_weight
         self.capsule_presence = capsule_presence
+        self.posterior_points = posterior_points
 
     def build(self, input_shape=None):
         """Creates every weight; none depends on the number of points."""
@@ -223,7 +229,10 @@ class ConstellationAutoencoder(TrainableModel):
         )  # [B, O]
         mixing_kl = tf.exp(votes.mixing_log_prob) * (votes.mixing_log_prob + math.log(n_points))  # [B, M + 1]
         # per vote, not per capsule, as published
-        posterior = tf.reduce_sum(votes.posterior_mixing_probs, 1) / n_points  # [B, M]
+        mixing_probs = votes.posterior_mixing_probs  # [B, N, M]
+        if self.posterior_points == "present":
+            mixing_probs *= presence[..., tf.newaxis]
+        posterior = tf.reduce_sum(mixing_probs, 1) / n_points  # [B, M]
         prior = outputs.caps_presence_prob  # [B, O]
         per_example = {
             "dynamic_weights_l2": objects.dynamic_weights_l2,

@@ -114,6 +114,7 @@ class ConstellationConfig:
     posterior_within_example_sparsity_weight: float = 10.0
     posterior_between_example_sparsity_weight: float = 10.0
     capsule_presence: str = "binary"
+    posterior_points: str = later_option("all")
     # Noise and initial weights
     eval_noise: bool = False
     seed: int = 0
@@ -238,6 +239,7 @@ def make_constellation(config: ConstellationConfig) -> ConstellationAutoencoder:
             posterior_within_example_sparsity_weight=config.posterior_within_example_sparsity_weight,
             posterior_between_example_sparsity_weight=config.posterior_between_example_sparsity_weight,
             capsule_presence=config.capsule_presence,
+            posterior_points=config.posterior_points,
         )
         model.build()
     return model

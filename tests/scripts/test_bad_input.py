@@ -96,6 +96,7 @@ MISTAKES = {
     "--model=constellation --dataset=constellation --which_patterns=0,9": ("which_patterns", "0 to 3"),
     "--model=constellation --dataset=constellation --which_patterns=a": ("--which_patterns=a", "basic"),
     "--model=constellation --dataset=constellation --capsule_presence=x": ("capsule_presence: 'x'", "soft"),
+    "--model=constellation --dataset=constellation --posterior_points=x": ("posterior_points: 'x'",),
 }
 
 

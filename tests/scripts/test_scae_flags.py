@@ -39,6 +39,7 @@ OTHER_VALUES = {
     **{"precision": "mixed_bfloat16", "skip_absent_points": True, "encoder_lanes": 2},
     **{"caps_dropout_rate": 0.2, "presence_mask": "log", "vote_type": "soft", "pres_type": "soft"},
     **{"stop_grad_caps_inpt": False, "stop_grad_caps_target": False, "capsule_presence": "soft"},
+    **{"posterior_points": "present"},
     **{"prior_sparsity_loss_type": "kl", "posterior_sparsity_loss_type": "kl", "eval_noise": True},
     **{"weight_decay": 0.1, "special_features_gradient": 0.5, "presence_noise": 2.0},
 }

@@ -106,6 +106,22 @@ def test_prior_sparsity_has_a_gradient_if_presences_are_soft(model, capsule_pres
         np.testing.assert_array_equal(outputs.caps_presence_prob, outputs.caps_presence_soft)
 
 
+def test_posterior_sparsity_of_present_points_does_not_see_the_others():
+    batch = constellations()
+    moved = tf.where(batch["presence"][..., tf.newaxis] > 0, batch["corners"], batch["corners"] + 3.0)
+    terms = ("posterior_within_sparsity_loss", "posterior_between_sparsity_loss")
+
+    def sparsity(posterior_points, corners):
+        model = small_constellation(posterior_points=posterior_points)
+        inputs = {**batch, "corners": corners}
+        _, metrics = model.losses(inputs, model(model.inputs_of(inputs)))
+        return np.array([metrics[term] for term in terms])
+
+    seen = sparsity("present", batch["corners"])
+    np.testing.assert_allclose(sparsity("present", moved), seen, rtol=1e-5)
+    assert np.all(np.abs(sparsity("all", moved) - sparsity("all", batch["corners"])) > 1e-4)
+
+
 def test_mass_explained_by_capsule(model):
     batch = constellations()
     outputs = model(model.inputs_of(batch))
@@ -137,5 +153,7 @@ def test_wrong_input_and_options():
         small_constellation()(tf.zeros([2, 5, 3]))
     with pytest.raises(UserError, match="capsule_presence: 'hard' is not known, use binary or soft"):
         small_constellation(capsule_presence="hard")
+    with pytest.raises(UserError, match="posterior_points: 'some' is not known, use all or present"):
+        small_constellation(posterior_points="some")
     with pytest.raises(UserError, match="decoder: 'mlp' is not known, use capsule or plain"):
         small_constellation(decoder="mlp")
