@@ -11,10 +11,10 @@ from tests.scripts.tiny_runs import metrics
 
 pytestmark = pytest.mark.slow
 
-N_STEPS = 5000
+N_STEPS = 4000
 #: name -> steps between reports, and the command.
 RUNS = {
-    # A return to Python at each step, 500 reports and 333 summaries. (Snapshots write a page of all reports.)
+    # A return to Python at each step, 400 reports and 266 summaries. (Snapshots write a page of all reports.)
     "toy": (10, "tests.training.toy_run", "--folder={folder}/long", f"--steps={N_STEPS}"),
     "scae": (
         *(50, "scripts.train", "--name=long", "--logdir={folder}/{name}", f"--max_train_steps={N_STEPS}"),

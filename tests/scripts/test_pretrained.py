@@ -21,8 +21,10 @@ from protocols.pretrained import neutral_flags, score_at
 from protocols.snapshots import find_snapshot, read_snapshot
 from scripts.run_package import package_of_run
 from scripts.scae_flags import read_patterns
+from stacked_capsules.evaluation.clustering import fit_cluster_classifier
+from stacked_capsules.evaluation.collect import collect, compiled_inference
 from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
-from stacked_capsules.evaluation.image_evaluation import evaluate_images
+from stacked_capsules.evaluation.image_evaluation import FEATURES, evaluate_images, presences_and_classes
 from tests.samples import sample
 from tests.scripts.tiny_runs import contents
 from tests.written_runs import write_run
@@ -58,7 +60,13 @@ def scores_anew(model, run_flags, told):
     source = stacked_capsules.data.load(data_config(stacked_capsules.data.DataConfig, run_flags, **values))
     if run_flags["model"] == "constellation":
         return evaluate_constellations(model, source.whole("valid"), told["n_examples"], seed)
-    return evaluate_images(model, source, int(run_flags["n_classes"]), seed).scores
+    n_classes = int(run_flags["n_classes"])
+    if not stored:
+        return evaluate_images(model, source, n_classes, seed).scores
+    infer = compiled_inference(model, presences_and_classes, seed)
+    valid = collect(infer, source.whole("valid"))
+    refit = {f: fit_cluster_classifier(valid[f], valid["label"], n_classes, seed).accuracy for f in FEATURES}
+    return {"unsupervised": {"refit": {feature: {"valid": accuracy} for feature, accuracy in refit.items()}}}
 
 
 @pytest.mark.slow
@@ -71,9 +79,12 @@ def test_weights_give_the_score_that_they_are_told_to(name):
     told = about["scores"][score["evaluation"]]
     assert score_at(told, score["name"]) == score["value"]
     model = package_of_run(folder).load_pretrained(name)
-    anew = score_at(scores_anew(model, read_flag_file(folder / FLAGS_FILE), told), score["name"])
-    print(f"{name}: {score['name']} {anew:.4f}, told {score['value']:.4f}")
-    assert anew >= score["value"] - TOLERANCE
+    measured = score["name"]
+    if about["data"] in STORED:  # clusters of the test images alone, which needs no 60,000 others
+        measured = measured.replace("transfer", "refit")
+    anew = score_at(scores_anew(model, read_flag_file(folder / FLAGS_FILE), told), measured)
+    print(f"{name}: {measured} {anew:.4f}, told {score_at(told, measured):.4f}")
+    assert anew >= score_at(told, measured) - TOLERANCE
 
 
 @pytest.mark.parametrize("name", pretrained.pretrained_names())
