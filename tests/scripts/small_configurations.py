@@ -24,7 +24,7 @@ def command(name, folder):
     """A script and its flags."""
     path = next(path for path in CONFIGS if path.stem == name)
     own = f"--flagfile={path}"
-    if name == "constellation":
+    if name.startswith("constellation"):
         flags = ("scripts.train", own, "--batch_size=4")
     elif name in SCAE:
         starts = ["--objects_from=50"] if "--objects_from" in path.read_text() else []

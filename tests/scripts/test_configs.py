@@ -9,7 +9,7 @@ import pytest
 REPO = Path(__file__).parents[2]
 CONFIGS = sorted((REPO / "configs").glob("*.flags"))
 SCAE = {"mnist", "mnist_fast", "mnist_as_written", "mnist_coupled"}
-SCAE |= {"constellation", "digits", "svhn", "cifar10"}
+SCAE |= {"constellation", "constellation_fast", "digits", "svhn", "cifar10"}
 
 
 def described(processes, *flags, script="scripts.train"):
