@@ -54,7 +54,7 @@ def load_pretrained(name: str) -> Model:
     """Loads a model whose trained weights come with the package.
 
     Args:
-        name: of a folder in `pretrained/` that holds a model of this package: "digits", "mnist", "constellation".
+        name: of a folder in `pretrained/`: "digits", "mnist", "constellation".
 
     Raises:
         UserError: there are no such weights, or they are of the package `emorl`.
