@@ -59,7 +59,10 @@ MAIN_SCORES = {
     **dict.fromkeys(("EfficientMORL", "SlotAttention"), "ARI.mean"),
 }
 
-#: Entries of scores that are, too.
+#: How PNG files begin.
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+#: Entries of scores that are places.
 _WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
 
 
@@ -73,8 +76,8 @@ def main(_) -> None:
         raise UserError(f"--out={out}: name the folder with letters, digits and underscores")
     if out.exists():
         raise UserError(f"{out} is there already: choose another --out, or delete it")
-    if picture.suffix != ".png" or not picture.is_file():
-        raise UserError(f"--picture={picture}: there is no such .png file")
+    if not picture.is_file() or not picture.read_bytes().startswith(_PNG):
+        raise UserError(f"--picture={picture}: there is no such file, or it is no PNG picture")
     run = Path(prefix).parent
     package = package_of_run(run)
     weights = {weight.path: np.asarray(weight.value) for weight in package.load_run(prefix).weights}
