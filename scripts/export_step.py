@@ -64,15 +64,15 @@ def main(_) -> None:
 
     flags_of_run = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
     FLAGS.jit_compile = True  # the model is built as XLA compiles it
+    if "pixel_likelihood" in FLAGS and FLAGS.pixel_likelihood == "auto":  # not as this machine would train
+        FLAGS.pixel_likelihood = "blocks" if FLAGS.platforms == ["cpu"] else "whole"
     script = importlib.import_module(SCRIPTS[FLAGS.model])
     config = script.train_config()
     model, source, how = script.recipe(config, single_replica())
     if source.pure is None:
         raise UserError(f"--dataset={FLAGS.dataset}: its batches exist in TensorFlow's pipeline alone")
     data = source.pure.arrays(config.max_train_steps)
-    step = TrainingStep(
-        model, how.optimizer, how.schedule, how.clipping, statistics_every=config.summary_steps
-    )
+    step = TrainingStep(model, how.optimizer, how.schedule, how.clipping)
     state = TrainState(model, how.optimizer, single_replica())
     if FLAGS.snapshot:
         if holds_slots(find_snapshot(FLAGS.snapshot)):

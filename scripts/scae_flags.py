@@ -56,6 +56,13 @@ def define() -> None:
 
     flags.DEFINE_string("precision", "float32", "float32, or mixed_bfloat16 for the convolutions.")
 
+    flags.DEFINE_string(
+        "pixel_likelihood",
+        "auto",
+        "Images are scored in blocks, which fit into a CPU's cache, or as whole batches, for GPUs; auto: "
+        "as the device that trains.",
+    )
+
     # Part capsules
     flags.DEFINE_string("encoder_type", "conv_att", "Pools an image's features: conv_att, conv or linear.")
     flags.DEFINE_integer("template_size", 11, "Side of a template.")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import tensorflow as tf
+
 from protocols import UserError
 from protocols.options import later_option
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
@@ -32,6 +34,8 @@ class SCAEConfig:
         encoder_type: How the CNN's embedding becomes part capsules.
         presence_noise: Width of the uniform noise on the presence logits of object capsules.
         precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16.
+        pixel_likelihood: "blocks" of pixels, which fit into a CPU's cache; "whole" batches, for accelerators;
+            "auto", whole batches where TensorFlow has a GPU. Values differ by rounding alone.
         seed: Seed of the initial weights.
     """
 
@@ -52,6 +56,7 @@ class SCAEConfig:
     encoder_type: str = "conv_att"
     prep: str = "none"
     precision: str = "float32"
+    pixel_likelihood: str = later_option("auto")
     # Objects
     n_obj_caps: int = 10
     n_obj_caps_params: int = 32
@@ -121,7 +126,7 @@ class ConstellationConfig:
 
 
 def make_scae(config: SCAEConfig) -> ImageAutoencoder:
-    """Builds the stacked capsule autoencoder of images (SCAE, section 3.2); a pure function of the config.
+    """Builds the stacked capsule autoencoder of images (SCAE, section 3.2), weights as the config says.
 
     Raises:
         UserError: An option is unknown, or sizes do not fit.
@@ -153,6 +158,7 @@ def make_scae(config: SCAEConfig) -> ImageAutoencoder:
                 template_nonlin=config.template_nonlin,
                 color_nonlin=config.color_nonlin,
                 template_seed=config.seed,
+                whole_batch=_in_whole_batches(config.pixel_likelihood),
                 name="part_decoder",
             ),
             object_encoder=SetTransformer(
@@ -268,6 +274,14 @@ def _constellation_decoder(config):
     )
     likelihood = OrderInvariantVoteLikelihood(config.n_votes, name="likelihood")
     return ConstellationCapsule(capsules, likelihood, name="decoder")
+
+
+def _in_whole_batches(pixel_likelihood):
+    if pixel_likelihood not in ("auto", "blocks", "whole"):
+        raise UserError(f"pixel_likelihood: {pixel_likelihood!r} is not known, use auto, blocks or whole")
+    if pixel_likelihood == "auto":
+        return bool(tf.config.list_physical_devices("GPU"))
+    return pixel_likelihood == "whole"
 
 
 def _check_sizes(config, names):

@@ -157,6 +157,7 @@ def _scatter(upstream, x, y, h, w):
     weighted = [weight[..., tf.newaxis] * upstream for weight in _weights(to_right, to_below)]
     weighted = tf.concat(weighted, -1)  # [n, L, 4 * C]
     cell += tf.range(n)[:, tf.newaxis] * n_cells
+    cell = tf.where(_is_inside(x, y, h, w), cell, -1)  # left out: on GPUs, all in one cell would queue up
     return _from_cells(tf.math.unsorted_segment_sum(weighted, cell, n * n_cells), h, w)
 
 

@@ -70,6 +70,8 @@ class TemplateDecoder(keras.layers.Layer):
         use_alpha_channel: Learn where each template is opaque; if not, the brighter pixel wins, by a learned
             temperature.
         template_seed: Of the templates' initial values.
+        whole_batch: `explain` scores all pixels at once, which suits accelerators: fast memory, but slow at
+            many small operations. If not, it goes by blocks that fit into a CPU's cache.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class TemplateDecoder(keras.layers.Layer):
         color_nonlin: str = "relu1",
         use_alpha_channel: bool = False,
         template_seed: int = 0,
+        whole_batch: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -104,6 +107,7 @@ class TemplateDecoder(keras.layers.Layer):
         self.color_nonlin = color_nonlin
         self.use_alpha_channel = use_alpha_channel
         self.template_seed = template_seed
+        self.whole_batch = whole_batch
 
         self._template_nonlinearity = nonlinearity(template_nonlin, "template_nonlin")
         self._color_nonlinearity = nonlinearity(color_nonlin, "color_nonlin")
@@ -184,7 +188,7 @@ class TemplateDecoder(keras.layers.Layer):
         target: tf.Tensor,
         early_gradient: bool = False,
     ) -> ImageExplanation:
-        """Returns what training needs of the mixture, without arrays of pixels times parts, which are slow.
+        """Returns what training needs of the mixture; on CPUs without arrays of pixels times parts.
 
         Args:
             pose: [B, P, 6], this and what follows as in `call`.
@@ -194,7 +198,7 @@ class TemplateDecoder(keras.layers.Layer):
             early_gradient: A gradient will be asked for: form it at once.
         """
         examples, weights = self._inputs(pose, presence, templates)
-        if tf.config.list_physical_devices("GPU"):  # fast memory, but slow at many small operations
+        if self.whole_batch:
             mixture = self._decode(examples | weights).mixture
             log_prob, mode = mixture.log_prob(target), mixture.mode()  # [B, H, W, C] each
             log_likelihood = tf.reduce_sum(log_prob, [1, 2, 3])
@@ -288,6 +292,7 @@ class TemplateDecoder(keras.layers.Layer):
             "color_nonlin": self.color_nonlin,
             "use_alpha_channel": self.use_alpha_channel,
             "template_seed": self.template_seed,
+            "whole_batch": self.whole_batch,
         }
 
 

@@ -1,13 +1,18 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from protocols import Seed, UserError
 from stacked_capsules.batched_dense import BatchedDense
 from stacked_capsules.image_autoencoder import scale_gradient
 from stacked_capsules.sobel import normalized_sobel_edges
-from tests.stacked_capsules.small_models import images, losses_by_halves, small_scae
+from tests.stacked_capsules import small_models
+from tests.stacked_capsules.small_models import images, losses_by_halves
+
+small_scae = functools.partial(small_models.small_scae, pixel_likelihood="whole")  # nothing to compile
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +254,18 @@ def test_wrong_options(options, message):
 def test_wrong_image_size(model):
     with pytest.raises(UserError, match=r"images are \(28, 28, 1\), but it was made for \(23, 23, 1\)"):
         model(tf.zeros([2, 28, 28, 1]))
+
+
+def test_whole_batches_teach_what_blocks_do():
+    losses, gradients = [], []
+    for how in ("blocks", "whole"):
+        model = small_scae(pixel_likelihood=how, use_alpha_channel=True, colorize_templates=True)
+        with tf.GradientTape() as tape:
+            loss, _ = model.loss_and_metrics(images(), 0, Seed.of(0))
+        losses.append(loss)
+        gradients.append(tape.gradient(loss, [w.value for w in model.trainable_weights]))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    for weight, one, other in zip(model.trainable_weights, *gradients, strict=True):
+        assert (one is None) == (other is None), weight.path
+        if one is not None:
+            assert tf.norm(other - one) <= 1e-5 * tf.norm(one), weight.path

@@ -60,7 +60,7 @@ def test_opacity_decides_with_an_alpha_channel_and_brightness_without():
     np.testing.assert_allclose(mixture.mode(), tf.reduce_max(placed, 1), atol=1e-6)
 
 
-@pytest.mark.parametrize("on_gpu", [False, True])
+@pytest.mark.parametrize("whole_batch", [False, True])
 @pytest.mark.parametrize(
     ("options", "presence"),
     [
@@ -68,11 +68,9 @@ def test_opacity_decides_with_an_alpha_channel_and_brightness_without():
         ({"learn_output_scale": True}, None),
     ],
 )
-def test_explains_as_it_draws(monkeypatch, options, presence, on_gpu):
+def test_explains_as_it_draws(monkeypatch, options, presence, whole_batch):
     monkeypatch.setattr(template_decoder, "_POINTS_AT_A_TIME", 100 * P)  # several blocks, the last filled up
-    if on_gpu:
-        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    decoder = TemplateDecoder((SIZE, SIZE + 3), (5, 7), P, n_features=4, **options)
+    decoder = TemplateDecoder((SIZE, SIZE + 3), (5, 7), P, n_features=4, whole_batch=whole_batch, **options)
     templates = decoder.make_templates()
     pose = POSE + 0.1 * tf.random.stateless_normal(POSE.shape, [0, 1])
     target = tf.random.stateless_uniform([2, SIZE, SIZE + 3, decoder.n_channels], [0, 2])

@@ -114,7 +114,8 @@ class Program:
             )
             sound = is_sound(metrics)
             new = layout.named(*new)
-            values = tf.cond(sound, lambda: [new[name] for name in names], lambda: list(values))
+            # array by array: a conditional over all of them would keep XLA from joining it with the update
+            values = [tf.where(sound, new[n], value) for n, value in zip(names, values, strict=True)]
             return taken + tf.cast(sound, tf.int32), sound, values, rows
 
         begin = (tf.constant(0), tf.constant(True), list(values), tf.zeros([self.n_most, _ROOM]))
