@@ -62,6 +62,8 @@ def main(_) -> None:
     check(folder)
     from training.portable.lowering import exported_program  # not above: it needs jax
 
+    if "epoch_order" in FLAGS and not FLAGS.snapshot and not FLAGS["epoch_order"].present:
+        FLAGS.epoch_order = "sort"  # a stored order is longer than the data; but a run keeps the one it has
     flags_of_run = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
     FLAGS.jit_compile = True  # the model is built as XLA compiles it
     if "pixel_likelihood" in FLAGS and FLAGS.pixel_likelihood == "auto":  # not as this machine would train

@@ -30,6 +30,11 @@ def define() -> None:
     flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
     flags.DEFINE_integer("n_classes", 10, "Number of labels.", lower_bound=1)
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
+    flags.DEFINE_string(
+        "epoch_order",
+        "swaps",
+        "Images: how that order is drawn: swaps, or a sort, which exported steps do without storing it.",
+    )
     flags.DEFINE_integer("n_train", None, "Images: only the first so many for training.", lower_bound=1)
 
     # Constellations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from protocols import DataSource, PureBatches, Seed, UserError, order_of_steps, rows_of_step
+from stacked_capsules.data.epoch_order import DRAWN, EpochOrder, rows_between, stored
 from stacked_capsules.data.examples import Examples
 from stacked_capsules.data.pad_and_shift import pad_and_shift, random_offsets
 
@@ -18,7 +20,13 @@ _NARROW = {"f": np.float32, "i": np.int32, "u": np.int32}
 
 
 def from_arrays(
-    train: Examples, valid: Examples, batch_size: int, canvas_size: int, seed: int = 0, shuffle: bool = True
+    train: Examples,
+    valid: Examples,
+    batch_size: int,
+    canvas_size: int,
+    seed: int = 0,
+    shuffle: bool = True,
+    epoch_order: str = "swaps",
 ) -> DataSource:
     """Makes batches of images in [0, 1], shifted at random where they are smaller than the canvas.
 
@@ -33,11 +41,13 @@ def from_arrays(
         canvas_size: Side of the images that come out.
         seed: Seed of order and shifts.
         shuffle: Whether the training set comes in a new order each epoch.
+        epoch_order: How that order is drawn: "swaps" of examples, one after the other, or a "sort" of random
+            numbers, which accelerators can do.
     """
     seed = Seed.of(seed)
-    order = seed.fold(ORDER) if shuffle else None
     training = _Set(train, canvas_size, seed.fold(WHOLE_TRAIN_SHIFT))
     validation = _Set(valid, canvas_size, seed.fold(VALID_SHIFT))
+    order = DRAWN[epoch_order](training.n, seed.fold(ORDER)) if shuffle else stored(training.n)
 
     def train_batches(start: int) -> tf.data.Dataset:
         def batch(step, index):
@@ -46,7 +56,8 @@ def from_arrays(
         return _endless(training.n, batch_size, start, order, batch)
 
     def valid_batches(start: int) -> tf.data.Dataset:
-        return _endless(validation.n, batch_size, start, None, lambda _, index: validation.take(index))
+        in_order = stored(validation.n)
+        return _endless(validation.n, batch_size, start, in_order, lambda _, index: validation.take(index))
 
     def whole(name: str) -> tf.data.Dataset:
         if name not in ("train", "valid"):
@@ -55,18 +66,26 @@ def from_arrays(
         index = tf.data.Dataset.range(examples.n).batch(batch_size)
         return index.map(examples.take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
+    is_stored = shuffle and epoch_order == "swaps"  # a program cannot swap
+
     def arrays(n_steps: int) -> dict[str, np.ndarray]:
+        if not is_stored:
+            return training.narrow()
+
         def rows(epoch):
-            return _epoch_order(training.n, order, tf.constant(epoch, tf.int64)).numpy()
+            return order(tf.constant(epoch, tf.int64)).numpy()
 
         return training.narrow() | {"order": order_of_steps(rows, training.n, batch_size, n_steps)}
 
     def between(arrays: Mapping[str, tf.Tensor], first: tf.Tensor, n: int) -> Callable[[tf.Tensor], dict]:
-        del first, n
+        if is_stored:
+            rows = functools.partial(rows_of_step, arrays["order"], batch_size=batch_size)
+        else:
+            rows = rows_between(order, training.n, batch_size, first, n)
 
         def batch(step):
             offsets = training.offsets(seed.fold(TRAIN_SHIFT).fold(step), batch_size)
-            return training.take(rows_of_step(arrays["order"], step, batch_size), offsets, arrays)
+            return training.take(rows(step), offsets, arrays)
 
         return batch
 
@@ -109,23 +128,15 @@ class _Set:
 
 
 def _endless(
-    n: int, batch_size: int, start: int, order: Seed | None, batch: Callable[[tf.Tensor, tf.Tensor], dict]
+    n: int, batch_size: int, start: int, order: EpochOrder, batch: Callable[[tf.Tensor, tf.Tensor], dict]
 ) -> tf.data.Dataset:
-    """Returns batch(step, index int64 [B]) for step = start, start + 1, ...; earlier epochs cost nothing."""
+    """Returns batch(step, index int32 [B]) for step = start, start + 1, ...; earlier epochs cost nothing."""
 
     def epoch_rows(epoch):
-        return tf.data.Dataset.from_tensor_slices(_epoch_order(n, order, epoch))
+        return tf.data.Dataset.from_tensor_slices(order(epoch))
 
     epoch, done = divmod(int(start) * batch_size, n)
     index = tf.data.Dataset.counter(epoch).flat_map(epoch_rows).skip(done)
     steps = tf.data.Dataset.zip(tf.data.Dataset.counter(start), index.batch(batch_size, drop_remainder=True))
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     return steps.map(batch, tf.data.AUTOTUNE).apply(endless).prefetch(tf.data.AUTOTUNE)
-
-
-def _epoch_order(n, order, epoch):
-    """Returns the order of an epoch's examples, int64 [N]."""
-    index = tf.range(n, dtype=tf.int64)  # [N]
-    if order is None:
-        return index
-    return tf.random.experimental.stateless_shuffle(index, order.fold(epoch).key, alg="philox")

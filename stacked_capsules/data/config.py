@@ -18,6 +18,7 @@ class DataConfig:
         n_classes: Labels must lie in [0, n_classes).
         seed: Seed of the order, the shifts and the constellations.
         shuffle: Whether the training set comes in a new order each epoch; False is the original's.
+        epoch_order: images: how that order is drawn, by "swaps" or by a "sort", see `epoch_order.py`.
         n_train: images: take only the first so many training examples; None: all.
         valid_file: tfrecord: validation records; by default looked for in `data_dir`.
         shuffle_corners: constellation: whether the points of an example come in random order.
@@ -42,6 +43,7 @@ class DataConfig:
     n_classes: int = 10
     seed: int = 0
     shuffle: bool = True
+    epoch_order: str = "swaps"
     n_train: int | None = None
     valid_file: str | None = None
     shuffle_corners: bool = True

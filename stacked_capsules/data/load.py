@@ -6,6 +6,7 @@ from protocols import DataSource, UserError
 from stacked_capsules.data import constellation, digits, mnist, tfds_images, tfrecord
 from stacked_capsules.data.batches import from_arrays
 from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.epoch_order import DRAWN
 from stacked_capsules.data.examples import check
 
 #: name -> function of the options that reads both sets: images and labels in memory.
@@ -39,6 +40,8 @@ def load(config: DataConfig) -> DataSource:
         )
     if config.batch_size < 1:
         raise UserError(f"--batch_size={config.batch_size}: must be at least 1")
+    if config.epoch_order not in DRAWN:
+        raise UserError(f"--epoch_order={config.epoch_order}: choose one of {', '.join(DRAWN)}")
     if config.dataset == "constellation":
         return constellation.stream(config)
     train, valid = IMAGE_SETS[config.dataset](config)
@@ -53,6 +56,7 @@ def load(config: DataConfig) -> DataSource:
         canvas_size=config.canvas_size,
         seed=config.seed,
         shuffle=config.shuffle,
+        epoch_order=config.epoch_order,
     )
 
 

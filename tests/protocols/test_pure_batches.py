@@ -33,6 +33,7 @@ def digits(**options):
 #: A source, and the step to begin with.
 SOURCES = {
     "shifted images": (lambda folder: digits(batch_size=600, canvas_size=32), 1),
+    "images, sorted": (lambda folder: digits(batch_size=600, canvas_size=32, epoch_order="sort"), 1),
     "images in order": (lambda folder: digits(batch_size=600, shuffle=False), 2),
     "constellations": (
         lambda folder: stacked_capsules.data.load(

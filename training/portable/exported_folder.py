@@ -71,9 +71,9 @@ def write_folder(
             checksum = hashlib.sha256(phase.content).hexdigest()
             about = {"first_step": phase.first_step, "options": dict(phase.options)}
             programs.append(about | {"file": file, "sha256": checksum, "metrics": list(phase.metrics)})
-        np.savez(folder / "initial.npz", **state)
+        np.savez_compressed(folder / "initial.npz", **state)
         with open(data_file, "wb") as file:
-            np.savez(file, **data)
+            np.savez_compressed(file, **data)
         shutil.copyfile(RUNNER, folder / RUNNER.name)
         arrays = {"state": _entries(state), "data": _entries(data)}
         for entry in arrays["data"]:  # the data of another export may have the same names and shapes

@@ -37,10 +37,10 @@ def assert_same(batches, others):
             np.testing.assert_array_equal(batch[name], other[name])
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_any_start_continues_what_an_unbroken_run_reads(shuffle):
+@pytest.mark.parametrize("order", [{"epoch_order": "swaps"}, {"epoch_order": "sort"}, {"shuffle": False}])
+def test_any_start_continues_what_an_unbroken_run_reads(order):
     def source():
-        return from_arrays(numbered(10), numbered(7), batch_size=4, canvas_size=9, seed=5, shuffle=shuffle)
+        return from_arrays(numbered(10), numbered(7), batch_size=4, canvas_size=9, seed=5, **order)
 
     unbroken = {"train": first(source().train(0), 12), "valid": first(source().valid(0), 12)}
     for start in (1, 2, 5, 7):  # within the first epoch, across a border, at a border, in the third epoch
@@ -54,9 +54,12 @@ def test_without_shuffling_the_order_is_that_of_repeat_and_batch():
     np.testing.assert_array_equal(labels(source.valid(0), 10), np.arange(40) % 7)
 
 
-def test_each_epoch_is_a_new_permutation_and_seeds_differ():
+@pytest.mark.parametrize("how", ["swaps", "sort"])
+def test_each_epoch_is_a_new_permutation_and_seeds_differ(how):
     orders = [
-        labels(from_arrays(numbered(60), numbered(4), 5, 4, seed=seed).train(0), 36).reshape(3, 60)
+        labels(from_arrays(numbered(60), numbered(4), 5, 4, seed, epoch_order=how).train(0), 36).reshape(
+            3, 60
+        )
         for seed in (0, 1)
     ]
     epochs = np.concatenate(orders)  # [6, 60]
@@ -64,8 +67,17 @@ def test_each_epoch_is_a_new_permutation_and_seeds_differ():
     assert len({tuple(epoch) for epoch in epochs}) == 6
 
 
-def test_the_order_is_uniform_over_permutations():
-    order = labels(from_arrays(numbered(4), numbered(4), 4, 4, seed=2).train(0), 2400).reshape(2400, 4)
+def test_orders_of_earlier_runs_stay():
+    source = from_arrays(numbered(10), numbered(7), batch_size=5, canvas_size=9, seed=5)
+    np.testing.assert_array_equal(
+        labels(source.train(0), 4), [1, 5, 7, 2, 9, 0, 4, 8, 3, 6, 0, 8, 9, 7, 3, 2, 6, 5, 1, 4]
+    )
+
+
+@pytest.mark.parametrize("how", ["swaps", "sort"])
+def test_the_order_is_uniform_over_permutations(how):
+    source = from_arrays(numbered(4), numbered(4), 4, 4, seed=2, epoch_order=how)
+    order = labels(source.train(0), 2400).reshape(2400, 4)
     _, counts = np.unique(order, axis=0, return_counts=True)
     assert len(counts) == 24
     assert ((counts - 100) ** 2 / 100).sum() < 60, "chi-square of 23 degrees of freedom"
