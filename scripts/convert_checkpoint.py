@@ -166,9 +166,12 @@ def define_flags(arguments: list[str]) -> None:
     """Defines the flags of the training script that belongs to `--model`.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or the source is a part of a snapshot.
     """
     source = training_flags.before_defined("source", arguments)
+    if f"{PORTABLE}.part" in source:
+        whole = source[: source.rindex(".part")]
+        raise UserError(f"--source={source} is a part: give --source={whole}, beside which all parts lie")
     if source.endswith(PORTABLE):
         arguments[1:1] = [f"--{n}={text}" for n, text in read_npz_snapshot(Path(source)).flags.items()]
     model = training_flags.before_defined("model", arguments)

@@ -8,7 +8,7 @@ The flags are those of training; --model says of which script. --out gets
     initial.npz        weights, slots of the optimiser, and the step
     data.npz           what the batches are made of
     manifest.json      names, shapes and types of all these, names of metrics, and the flags
-    portable_train.py  trains with them; needs jax and numpy alone
+    portable_train.py  trains with them, and portable_files.py beside it; needs jax, numpy and flatbuffers
 """
 
 from __future__ import annotations

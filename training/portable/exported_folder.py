@@ -15,8 +15,9 @@ from protocols import UserError
 
 MANIFEST_FILE = "manifest.json"
 
-#: What needs jax and numpy alone.
+#: What trains there, and what it imports beside jax, numpy and flatbuffers.
 RUNNER = Path(__file__).with_name("portable_train.py")
+_IMPORTED = Path(__file__).with_name("portable_files.py")
 
 
 class Phase(NamedTuple):
@@ -74,7 +75,8 @@ def write_folder(
         np.savez_compressed(folder / "initial.npz", **state)
         with open(data_file, "wb") as file:
             np.savez_compressed(file, **data)
-        shutil.copyfile(RUNNER, folder / RUNNER.name)
+        for file in (RUNNER, _IMPORTED):
+            shutil.copyfile(file, folder / file.name)
         arrays = {"state": _entries(state), "data": _entries(data)}
         for entry in arrays["data"]:  # the data of another export may have the same names and shapes
             entry["sha256"] = hashlib.sha256(np.ascontiguousarray(data[entry["name"]])).hexdigest()

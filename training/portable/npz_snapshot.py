@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from protocols import UserError
-
-#: Name of the flags among the arrays; the program that writes them imports nothing of this package.
-FLAGS = "exported/flags"
+from training.portable import portable_files
 
 
 class NpzSnapshot(NamedTuple):
@@ -28,20 +25,17 @@ class NpzSnapshot(NamedTuple):
 
 
 def read_npz_snapshot(path: Path) -> NpzSnapshot:
-    """Reads a snapshot; nothing in it is run.
+    """Reads a snapshot, or joins its parts; nothing in it is run.
 
     Raises:
-        UserError: it does not exist, is damaged, or is another file.
+        UserError: it does not exist, is damaged, lacks a part, or is another file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            wrong = archive.testzip()
-        if wrong:
-            raise ValueError(f"the checksum of {wrong} is wrong")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        flags = json.loads(str(arrays.pop(FLAGS)))
+        arrays = portable_files.read_npz(path)
+        flags = json.loads(str(arrays.pop(portable_files.FLAGS)))
         return NpzSnapshot({name: str(text) for name, text in flags.items()}, arrays)
+    except portable_files.DamagedError as error:
+        raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror or error})") from None
     except Exception as error:  # a damaged file raises whatever zip, zlib or numpy stumble over

@@ -1,4 +1,4 @@
-"""Trains what `scripts.export_step` has written; needs jax and numpy, and nothing else.
+"""Trains what `scripts.export_step` has written; needs jax, numpy and flatbuffers, and nothing else.
 
     python portable_train.py FOLDER --steps=10000 --out=RUN
 
@@ -12,11 +12,9 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import signal
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,13 +24,12 @@ import jax
 import numpy as np
 from jax import export
 
-#: Says where a snapshot came from: the manifest's flags, as JSON.
-FLAGS = "exported/flags"
-_SNAPSHOT = re.compile(r"step-(\d+)\.npz")
-
-
-class UserError(Exception):
-    """What the user can mend; told in one line."""
+if __package__:
+    from training.portable import portable_files as files
+else:  # beside it, in an exported folder
+    sys.path.insert(0, str(Path(__file__).parent))
+    import portable_files as files
+UserError = files.UserError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,8 +39,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     """Trains; returns the exit code: 0, 1 after a mistake of the user's, 130 after a signal."""
+    begun = time.monotonic()
     try:
-        return train(parsed(arguments))
+        options = parsed(arguments)
+        return train(options, begun + options.max_seconds if options.max_seconds else None)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -60,6 +59,15 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--snapshot_steps", type=int, default=0, help="steps between snapshots; 0: one at the end"
     )
+    parser.add_argument(
+        "--part_mb", type=float, default=0.0, help="most megabytes of a snapshot's file; 0: one file"
+    )
+    parser.add_argument(
+        "--max_seconds",
+        type=float,
+        default=0.0,
+        help="ends with a snapshot before so many are over; 0: never",
+    )
     parser.add_argument("--keep", type=int, default=5, help="newest snapshots that are kept; 0: all")
     options = parser.parse_args(arguments)
     options.out = options.out or options.folder / "run"
@@ -67,14 +75,15 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def train(options: argparse.Namespace) -> int:
-    """Trains up to the step that is asked for; returns the exit code."""
-    manifest = read_manifest(options.folder)
+def train(options: argparse.Namespace, end: float | None = None) -> int:
+    """Trains up to the step that is asked for, or until `time.monotonic` is `end`; returns the exit code."""
+    manifest = files.read_manifest(options.folder)
     last = manifest["last_step"] if options.steps is None else options.steps
     at_least = (("steps", last, 0), ("report_steps", options.report_steps, 1))
     at_least += (("snapshot_steps", options.snapshot_steps, 0), ("keep", options.keep, 0))
+    at_least += (("max_seconds", options.max_seconds, 0), ("part_mb", options.part_mb, 0))
     for name, value, least in at_least:
-        if value < least:
+        if not value >= least:  # NaN is no number of seconds
             raise UserError(f"--{name}={value}: give at least {least}")
     if last > manifest["last_step"]:
         reach = f"{options.folder} was exported for {manifest['last_step']} steps"
@@ -84,14 +93,14 @@ def train(options: argparse.Namespace) -> int:
     if step >= last:
         print(f"{options.out}: has {step} training steps already; no more than {last} are asked for")
         return 0
-    data = on_device(read_arrays(options.data, manifest["data"]))
+    data = on_device(files.read_arrays(options.data, manifest["data"]))
     run = Run(options, manifest, data, step, on_device(state))
     with received_signals() as signals:
-        run.to(last, signals)
-    if signals and run.step < last:
-        print(f"{signals[0]}: stopped after step {run.step}; the same command goes on from there")
-        return 130
-    return 0
+        run.to(last, signals, end)
+    if run.step < last:
+        why = signals[0] if signals else f"--max_seconds={options.max_seconds:g}"
+        print(f"{why}: stopped after step {run.step}; the same command goes on from there")
+    return 130 if signals and run.step < last else 0
 
 
 class Run:
@@ -106,12 +115,15 @@ class Run:
         self.compiled = {}
         self.metrics = []
 
-    def to(self, last: int, signals: Sequence[str]) -> None:
-        """Takes the steps up to the last one, or until there is a signal."""
-        rate_from, seconds = self.step, 0.0
+    def to(self, last: int, signals: Sequence[str], end: float | None) -> None:
+        """Takes the steps up to the last one, until there is a signal, or while another call fits in."""
+        rate_from, seconds, longest = self.step, 0.0, 0.0
         while self.step < last and not signals:
-            call, end = self.program(self.step)
-            n = min(self.manifest["inner_steps"], last - self.step, end - self.step)
+            if end is not None and longest and time.monotonic() + longest > end:
+                break
+            call, end_of_phase = self.program(self.step)
+            entered = time.monotonic()
+            n = min(self.manifest["inner_steps"], last - self.step, end_of_phase - self.step)
             if self.options.snapshot_steps > 0:
                 n = min(n, self.options.snapshot_steps - self.step % self.options.snapshot_steps)
             begun = time.perf_counter()
@@ -129,6 +141,7 @@ class Run:
                 self.stop_at_fault(rows[taken])
             if self.options.snapshot_steps > 0 and self.step % self.options.snapshot_steps == 0:
                 self.snapshot()
+            longest = max(longest, time.monotonic() - entered)
         self.snapshot()
 
     def program(self, step: int) -> tuple[Any, int]:
@@ -146,7 +159,7 @@ class Run:
         metrics = dict(zip(self.metrics, row.tolist(), strict=True))
         line = json.dumps({"step": self.step, **metrics, "steps_per_s": round(rate, 3)})
         path = self.options.out / "metrics.jsonl"
-        with writing(path), open(path, "a", encoding="utf-8") as file:
+        with files.writing(path), open(path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
         print(f"step {self.step}: loss {metrics['loss']:.5g}, {rate:.3g} steps/s", flush=True)
 
@@ -165,7 +178,10 @@ class Run:
         if self.saved != self.step:
             names = [entry["name"] for entry in self.manifest["state"]]
             arrays = {n: np.asarray(v) for n, v in zip(names, self.state, strict=True)}
-            write_snapshot(self.options.out, self.step, arrays, self.manifest["flags"], self.options.keep)
+            options, part_size = self.options, int(self.options.part_mb * 1e6)
+            files.write_snapshot(
+                options.out, self.step, arrays, self.manifest["flags"], options.keep, part_size
+            )
         self.saved = self.step
 
 
@@ -180,8 +196,14 @@ def compiled(folder: Path, program: dict[str, Any], state: list, data: list) -> 
         raise UserError(f"{path} is damaged: its checksum is wrong; export the step again")
     try:
         exported = export.deserialize(bytearray(content))
+    except ImportError as error:
+        raise UserError(
+            f"jax cannot read {path}: {files.first_line(error)}; pip install flatbuffers"
+        ) from None
     except Exception as error:  # whatever another version of jax stumbles over
-        raise UserError(f"{path} cannot be read by jax {jax.__version__} ({first_line(error)})") from None
+        raise UserError(
+            f"{path} cannot be read by jax {jax.__version__} ({files.first_line(error)})"
+        ) from None
     platform = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
     if platform not in exported.platforms:
         known = ", ".join(exported.platforms)
@@ -203,7 +225,7 @@ def begin(options: argparse.Namespace, manifest: dict[str, Any]) -> list[np.ndar
     """Returns the state of the newest readable snapshot, or the first one; forgets reports of later steps."""
     state = newest(options, manifest)
     reports = options.out / "metrics.jsonl"
-    with writing(reports):
+    with files.writing(reports):
         if reports.exists():
             lines = reports.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= state[-1]]
@@ -213,116 +235,32 @@ def begin(options: argparse.Namespace, manifest: dict[str, Any]) -> list[np.ndar
 
 def newest(options: argparse.Namespace, manifest: dict[str, Any]) -> list[np.ndarray]:
     """Returns the state of the newest readable snapshot, or the first one."""
-    with writing(options.out):
+    with files.writing(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
         for path in options.out.glob("*.unfinished"):
             path.unlink()
     damaged = {}
-    for path in reversed(snapshots(options.out)):
+    for path in reversed(files.snapshots(options.out)):
         try:
-            state = read_arrays(path, manifest["state"])
-        except DamagedError as error:
+            state = files.read_arrays(path, manifest["state"])
+        except files.DamagedError as error:
             damaged[path] = error
             continue
         for other, error in damaged.items():
             print(f"warning: {error}; {path} is used instead", file=sys.stderr)
-            with writing(other):
-                os.replace(other, f"{other}.damaged")
+            with files.writing(other):
+                for file in files.files_of(other):
+                    os.replace(file, f"{file}.damaged")
         print(f"{options.out}: goes on from step {int(state[-1])}")
         return state
     if damaged:
         raise next(iter(damaged.values()))
-    return read_arrays(options.folder / "initial.npz", manifest["state"])
-
-
-class DamagedError(UserError):
-    """A file that cannot be read."""
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Reads `manifest.json`."""
-    path = folder / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        form = manifest["format"]
-    except OSError as error:
-        raise UserError(
-            f"cannot read {path}: {error.strerror}; give what scripts.export_step has written"
-        ) from None
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"{path} is damaged; export the step again") from None
-    if form != 1:
-        raise UserError(f"{path} is of format {form}, and this program reads 1: use the one beside it")
-    return manifest
-
-
-def read_arrays(path: Path, entries: Sequence[dict[str, Any]]) -> list[np.ndarray]:
-    """Returns the arrays of a file in the manifest's order."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            wrong = archive.testzip()
-        if wrong:
-            raise ValueError(f"the checksum of {wrong} is wrong")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name != FLAGS}
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except Exception as error:  # a damaged file raises whatever zip, zlib or numpy stumble over
-        raise DamagedError(f"{path} is damaged: {first_line(error)}") from None
-    there = {name: [list(array.shape), array.dtype.name] for name, array in arrays.items()}
-    wanted = {entry["name"]: [entry["shape"], entry["dtype"]] for entry in entries}
-    wrong = [name for name in {**wanted, **there} if there.get(name) != wanted.get(name)]
-    if not wrong:
-        found = {name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in arrays.items()}
-        wrong = [e["name"] for e in entries if e.get("sha256") not in (None, found[e["name"]])]
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise UserError(f"{path} does not belong to this export: {', '.join(wrong[:5])}{more} differ")
-    return [arrays[name] for name in wanted]
-
-
-def write_snapshot(
-    folder: Path, step: int, arrays: dict[str, np.ndarray], flags: dict[str, str], keep: int
-) -> None:
-    """Writes `step-<number>.npz`; whoever looks sees all of it or nothing."""
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise UserError(
-                f"{name} is not finite at step {step}: no snapshot was written, earlier ones stay"
-            )
-    path = folder / f"step-{step}.npz"
-    unfinished = folder / f"{path.name}.unfinished"
-    with writing(path):
-        with open(unfinished, "wb") as file:
-            np.savez(file, **arrays, **{FLAGS: np.array(json.dumps(flags))})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-        for old in snapshots(folder)[:-keep] if keep > 0 else []:
-            old.unlink()
-
-
-def snapshots(folder: Path) -> list[Path]:
-    """Returns a folder's snapshots, oldest first."""
-    found = {
-        int(match[1]): folder / name for name in os.listdir(folder) if (match := _SNAPSHOT.fullmatch(name))
-    }
-    return [found[step] for step in sorted(found)]
+    return files.read_arrays(options.folder / "initial.npz", manifest["state"])
 
 
 def on_device(arrays: Sequence[np.ndarray]) -> list[jax.Array]:
     """Puts arrays on the device."""
     return [jax.device_put(array) for array in arrays]
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Within it, what cannot be written is told in one line."""
-    try:
-        yield
-    except OSError as error:
-        cause = error.strerror or error
-        raise UserError(f"cannot write {path}: {cause}; see to the disk, or choose another --out") from None
 
 
 @contextmanager
@@ -336,11 +274,6 @@ def received_signals() -> Iterator[list[str]]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def first_line(error: Exception) -> str:
-    """Returns what an error says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 if __name__ == "__main__":

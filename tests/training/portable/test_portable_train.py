@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from protocols import UserError
 from tests.training.portable.toy_export import N_STEPS, ordinary_steps, toy_program, toy_rows
 from training.portable.exported_folder import RUNNER, Phase, write_folder
 from training.portable.npz_snapshot import read_npz_snapshot
@@ -162,6 +163,8 @@ MISTAKES = {
     ),
     "--steps=13": (lambda f: None, "was exported for 12 steps"),
     "--steps=-1": (lambda f: None, "--steps=-1: give at least 0"),
+    "--max_seconds=-1": (lambda f: None, "--max_seconds=-1.0: give at least 0"),
+    "--part_mb=nan": (lambda f: None, "--part_mb=nan: give at least 0"),
     "--steps=x": (lambda f: None, "invalid int value: 'x'"),
     "--out=/dev/null/run": (lambda f: None, "cannot write /dev/null/run"),
 }
@@ -178,3 +181,38 @@ def test_mistakes(portable, toy, tmp_path, capsys, mistake):
     assert told.startswith("error: ")
     assert told.count("\n") == 1
     assert words in told
+
+
+def test_time_ends_it_with_a_snapshot(portable, toy, whole, tmp_path, capsys, monkeypatch):
+    clock = iter(range(0, 10_000, 10))  # ten seconds pass between any two looks at it
+    monkeypatch.setattr(portable.time, "monotonic", lambda: float(next(clock)))
+    assert portable.main([str(toy), f"--out={tmp_path}", "--max_seconds=45", "--report_steps=1"]) == 0
+    assert "--max_seconds=45: stopped after step 4; the same command goes on" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.glob("*.npz")] == ["step-4.npz"]
+    monkeypatch.undo()
+    assert portable.main([str(toy), f"--out={tmp_path}", "--max_seconds=999", "--report_steps=1"]) == 0
+    assert lines_of(tmp_path) == lines_of(whole)
+
+
+def test_snapshots_in_parts_are_joined(portable, toy, whole, tmp_path, capsys):
+    run = [str(toy), f"--out={tmp_path}", "--part_mb=0.002", "--report_steps=1", "--keep=1"]
+    assert portable.main([*run, "--steps=3"]) == 0
+    parts = sorted(tmp_path.glob("step-3.npz.part*"))
+    assert len(parts) > 1
+    assert max(part.stat().st_size for part in parts) <= 2000
+    assert not (tmp_path / "step-3.npz").exists()
+    assert portable.main(run) == 0
+    assert f"{tmp_path}: goes on from step 3\n" in capsys.readouterr().out
+    assert lines_of(tmp_path) == lines_of(whole)
+    assert not list(tmp_path.glob("step-3.*"))  # --keep counts them as one
+    want, got = (read_npz_snapshot(folder / f"step-{N_STEPS}.npz") for folder in (whole, tmp_path))
+    assert got.flags == want.flags
+    for name, array in want.arrays.items():
+        np.testing.assert_array_equal(got.arrays[name], array)
+
+    missing = next(tmp_path.glob("*.part2of*"))
+    missing.unlink()
+    with pytest.raises(UserError, match=r"step-12.npz lacks part2of\d+: copy all of its parts"):
+        read_npz_snapshot(tmp_path / "step-12.npz")
+    assert portable.main(run) == 1  # there is no other, and to begin anew would lose it
+    assert "lacks part2of" in capsys.readouterr().err
