@@ -30,7 +30,8 @@ SYSTEMS = {
         (
             *("--model=scae", "--dataset=digits", "--canvas_size=30", "--n_part_caps=2", "--n_obj_caps=2"),
             *("--template_size=3", "--n_part_special_features=2", "--batch_size=4", "--lr=3e-5"),
-            *("--colorize_templates", "--use_alpha_channel", *EVERY_STEP, f"--max_train_steps={N_STEPS}"),
+            *("--colorize_templates", "--use_alpha_channel", "--epoch_order=sort", *EVERY_STEP),
+            f"--max_train_steps={N_STEPS}",
         ),
     ),
     # A thresholded presence jumps where rounding moves a vote over the threshold, and the loss with it.
@@ -182,10 +183,15 @@ def test_mistakes(processes, tmp_path, flags, words):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "damaged, or no snapshot of portable_train.py"), (None, "cannot be opened")]
+    ("name", "content", "words"),
+    [
+        ("step-1.npz", b"", "damaged, or no snapshot of portable_train.py"),
+        ("step-1.npz", None, "cannot be opened"),
+        ("step-1.npz.part1of2", b"a", "step-1.npz, beside which all parts lie"),
+    ],
 )
-def test_what_is_no_snapshot_is_not_brought_back(processes, tmp_path, content, words):
-    source = tmp_path / "step-1.npz"
+def test_what_is_no_snapshot_is_not_brought_back(processes, tmp_path, name, content, words):
+    source = tmp_path / name
     if content is not None:
         source.write_bytes(content)
     assert words in processes.run(CONVERT, f"--source={source}", f"--out={tmp_path}/out").mistake

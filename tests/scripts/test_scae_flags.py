@@ -41,7 +41,12 @@ OTHER_VALUES = {
     **{"stop_grad_caps_inpt": False, "stop_grad_caps_target": False, "capsule_presence": "soft"},
     **{"posterior_points": "present"},
     **{"prior_sparsity_loss_type": "kl", "posterior_sparsity_loss_type": "kl", "eval_noise": True},
-    **{"weight_decay": 0.1, "special_features_gradient": 0.5, "presence_noise": 2.0},
+    **{
+        "pixel_likelihood": "whole",
+        "weight_decay": 0.1,
+        "special_features_gradient": 0.5,
+        "presence_noise": 2.0,
+    },
 }
 
 
