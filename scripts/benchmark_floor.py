@@ -2,28 +2,37 @@
 
     python -m scripts.benchmark --case=all --json=all.json
     python -m scripts.benchmark_floor --numbers=all.json
+    python -m scripts.benchmark_floor --device=h100 --steps_per_s=scae_mnist_train=400
 
 The floor of a case is the time that its products take at the machine's measured rate, plus the time to read
-and write once what has to be read and written: the weights, their optimiser state, and the input.
+and write once what has to be read and written: the weights, their optimiser state, and the input. Of an H100
+it is the larger of the two, as both go on at once there, at the rates of its data sheet.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 from absl import flags
 
+from protocols import UserError
 from scripts import command_line
 from scripts.benchmark_numbers import read_numbers
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("numbers", None, "What scripts.benchmark wrote with --json.")
-flags.mark_flag_as_required("numbers")
+flags.DEFINE_enum("device", "this", ["this", "h100"], "Whose floor: this machine's or an ideal H100's.")
+flags.DEFINE_list("steps_per_s", [], "With --device=h100: measured there, CASE=NUMBER each.")
+
+#: Operations per second of an H100 with SXM5, dense, by the type of a product's factors; and bytes.
+H100_PRODUCTS = {"float32": 66.9e12, "TF32": 494.7e12, "bfloat16": 989.4e12}
+H100_BYTES = 3.35e12
 
 
 class Work(NamedTuple):
@@ -42,6 +51,11 @@ class Work(NamedTuple):
 
 def main(_) -> None:
     """Prints a Markdown table: work, floor, measured time and their quotient."""
+    if FLAGS.device == "h100":
+        print("\n".join(h100_table(measured_there(FLAGS.steps_per_s))))
+        return
+    if not FLAGS.numbers:
+        raise UserError("--numbers is missing: give what scripts.benchmark wrote with --json")
     measured = read_numbers(FLAGS.numbers)
     product_rate, copy_rate = measured_product_rate(), measured_copy_rate()
     print(f"products {product_rate / 1e9:.0f} GFLOP/s, copies {copy_rate / 1e9:.1f} GB/s\n")
@@ -57,6 +71,45 @@ def main(_) -> None:
             f"| {case} | {work.products / 1e9:.2f} | {work.pointwise / 1e9:.2f} | {work.moved / 1e6:.0f} "
             f"| {floor * 1e3:.1f} | {seconds * 1e3:.1f} | {seconds / floor:.1f} |"
         )
+
+
+def h100_table(steps_per_s: Mapping[str, float]) -> list[str]:
+    """Returns the lines of a table of training: ideal milliseconds of a step, and those measured."""
+    floors = "".join(f" {kind}, ms |" for kind in H100_PRODUCTS)
+    lines = [f"| case | GFLOP in products | in points | MB moved |{floors} measured, ms |"]
+    lines.append("| --- |" + " --- |" * (len(H100_PRODUCTS) + 4))
+    for case in WORK:
+        if case.endswith("_train"):
+            work = WORK[case]()
+            row = [f"{work.products / 1e9:.2f}", f"{work.pointwise / 1e9:.2f}", f"{work.moved / 1e6:.0f}"]
+            row += [f"{h100_seconds(work, kind) * 1e3:.3f}" for kind in H100_PRODUCTS]
+            row.append(f"{1e3 / steps_per_s[case]:.2f}" if case in steps_per_s else "")
+            lines.append(f"| {case} | {' | '.join(row)} |")
+    return lines
+
+
+def h100_seconds(work: Work, kind: str) -> float:
+    """Returns an ideal H100's time for some work: that of its arithmetic or of its bytes."""
+    arithmetic = work.products / H100_PRODUCTS[kind] + work.pointwise / H100_PRODUCTS["float32"]
+    return max(arithmetic, work.moved / H100_BYTES)
+
+
+def measured_there(texts: Sequence[str]) -> dict[str, float]:
+    """Reads CASE=NUMBER.
+
+    Raises:
+        UserError: there is no such case, or no such number.
+    """
+    found = {}
+    for text in texts:
+        case, _, number = text.partition("=")
+        try:
+            found[case] = float(number)
+        except ValueError:
+            found[case] = 0.0
+        if case not in WORK or not 0.0 < found[case] < math.inf:
+            raise UserError(f"--steps_per_s={text}: give CASE=NUMBER, the case one of {', '.join(WORK)}")
+    return found
 
 
 def convolution(n: int, size: int, kernel: int, inputs: int, outputs: int) -> float:

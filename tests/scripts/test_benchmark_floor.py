@@ -3,8 +3,18 @@ import math
 import pytest
 
 from emorl.experiments import EMORLConfig, make_efficient_morl
+from protocols import UserError
 from scripts.benchmark_cases import CASES
-from scripts.benchmark_floor import WORK, constellation, convolution, emorl
+from scripts.benchmark_floor import (
+    WORK,
+    Work,
+    constellation,
+    convolution,
+    emorl,
+    h100_seconds,
+    h100_table,
+    measured_there,
+)
 from stacked_capsules.experiments import ConstellationConfig, make_constellation
 
 
@@ -33,3 +43,19 @@ def test_counts_the_models_convolutions(decoder, size, slots, z):
     assert grid == size
     want = encoder + per_pixel + 5 * decoding
     assert emorl(False, 1, size, slots, 2, decoder).products == pytest.approx(want)
+
+
+def test_an_ideal_h100_is_bound_by_arithmetic_or_by_bytes():
+    assert h100_seconds(Work(494.7e12, 66.9e12, 3.35e12), "TF32") == pytest.approx(2.0)
+    assert h100_seconds(Work(494.7e12, 0.0, 3 * 3.35e12), "TF32") == pytest.approx(3.0)
+    assert h100_seconds(Work(989.4e12, 0.0, 0.0), "bfloat16") == pytest.approx(1.0)
+
+
+def test_what_was_measured_there_stands_beside_it():
+    rows = [line.strip("| ").split(" | ") for line in h100_table(measured_there(["scae_mnist_train=400"]))]
+    measured = {row[0]: row[-1] for row in rows[2:] if len(row) == len(rows[0])}
+    assert measured == {"scae_mnist_train": "2.50"}
+    assert [row[0].rstrip(" |") for row in rows[2:]] == [case for case in WORK if case.endswith("_train")]
+    for text in ("scae=400", "scae_mnist_train", "scae_mnist_train=-1", "scae_mnist_train=nan"):
+        with pytest.raises(UserError, match="give CASE=NUMBER"):
+            measured_there([text])
