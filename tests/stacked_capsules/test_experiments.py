@@ -59,13 +59,20 @@ def test_defaults_are_those_of_the_original_flags(config, defaults):
 @pytest.mark.parametrize("option", ["template_nonlin", "color_nonlin", "prep", "vote_type", "encoder_type"])
 def test_options_reach_the_model(option):
     value = {"prep": "sobel", "vote_type": "hard", "encoder_type": "conv"}.get(option, "sigmoid")
-    default, other = (
-        small_scae(colorize_templates=True),
-        small_scae(colorize_templates=True, **{option: value}),
-    )
+    usual = {"colorize_templates": True, "pixel_likelihood": "whole"}  # nothing to compile
+    default, other = small_scae(**usual), small_scae(**usual, **{option: value})
     batch = images()
     losses = [model.losses(batch, model(batch["image"]))[0] for model in (default, other)]
     assert losses[0] != losses[1]
+
+
+def test_pixels_are_scored_as_suits_the_device_unless_it_is_said(monkeypatch):
+    for gpus in ([], ["GPU:0"]):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
+        models = [small_scae(pixel_likelihood=how) for how in ("auto", "whole", "blocks")]
+        assert [model.part_decoder.whole_batch for model in models] == [bool(gpus), True, False]
+    with pytest.raises(UserError, match="pixel_likelihood: 'cpu' is not known, use auto, blocks or whole"):
+        small_scae(pixel_likelihood="cpu")
 
 
 def test_the_width_of_presence_noise_reaches_the_object_capsules():

@@ -27,6 +27,7 @@ def with_nan():
             f"--dataset=mnits: there is no such data set; choose one of {', '.join(DATASETS)}",
         ),
         ({"dataset": "digits", "batch_size": 0}, "--batch_size=0: must be at least 1"),
+        ({"dataset": "digits", "epoch_order": "x"}, "--epoch_order=x: choose one of swaps, sort"),
         (
             {"dataset": "digits", "n_train": 1502},
             "--n_train=1502: digits has 1,501 training examples; choose 1 to 1501, or leave the flag out for "
