@@ -246,7 +246,7 @@ def tell(kind: Kind, told: Mapping[str, Any], checkpoint: Any) -> None:
     if defaults:
         print("not told, so by default:", *(f"--{name}={_text(FLAGS[name].value)}" for name in defaults))
     if getattr(checkpoint, "n_averages", 0):
-        print(f"left behind: {checkpoint.n_averages} moving averages of reports")
+        print(f"left behind: {checkpoint.n_averages} arrays of moving averages of reports")
     updates = getattr(checkpoint, "n_updates", set())
     if updates and not updates <= {checkpoint.step, checkpoint.step + 1}:
         counts = ", ".join(str(n) for n in sorted(updates))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from stacked_capsules.tf1_variables import DUMMY_VOTE, model_variables
 #: Endings of RMSProp's slots: mean squares and momenta.
 MEAN_SQUARE, MOMENTUM = "RMSProp", "RMSProp_1"
 
-_AVERAGE = "ExponentialMovingAverage"  # of reports; the original's Saver stores these too
+#: Moving averages of reports, which the original's Saver stores too. Those of the validation report follow those
+#: of training in the same scopes, so their names are numbered; with each go `biased` and `local_step`.
+_AVERAGE = re.compile(r"(^|/)ExponentialMovingAverage(_\d+)?(/(biased|local_step))?$")
 
 
 class TF1Checkpoint(NamedTuple):
@@ -24,7 +27,7 @@ class TF1Checkpoint(NamedTuple):
     Attributes:
         prefix: of its files.
         arrays: by the original's names; without moving averages of reports, which no step depends on.
-        n_averages: how many of those there are.
+        n_averages: how many arrays of such averages there are.
     """
 
     prefix: str
@@ -49,7 +52,7 @@ def read_tf1_checkpoint(prefix: str) -> TF1Checkpoint:
         UserError: it does not exist or is damaged.
     """
     arrays = read_snapshot(prefix)
-    kept = {name: array for name, array in arrays.items() if _AVERAGE not in name.split("/")}
+    kept = {name: array for name, array in arrays.items() if not _AVERAGE.search(name)}
     return TF1Checkpoint(prefix, kept, len(arrays) - len(kept))
 
 

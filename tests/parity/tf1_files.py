@@ -24,9 +24,10 @@ def arrays_of(golden: Golden) -> dict[str, np.ndarray]:
 
 
 def write_tf1_checkpoint(golden: Golden, prefix: Path) -> str:
-    """Writes them as TensorFlow 1's Saver does, with a moving average of a report beside them."""
-    average = "target/ExponentialMovingAverage"
-    arrays = arrays_of(golden) | {average: np.float32(1.0), f"{average}/biased": np.float32(1.0)}
+    """Writes them as TensorFlow 1's Saver does, with moving averages of a report of both sets beside them."""
+    averages = ("target/ExponentialMovingAverage", "target/ExponentialMovingAverage_1")
+    arrays = arrays_of(golden)
+    arrays |= {f"{a}{end}": np.float32(1.0) for a in averages for end in ("", "/biased", "/local_step")}
     tf.raw_ops.SaveV2(
         prefix=str(prefix),
         tensor_names=list(arrays),

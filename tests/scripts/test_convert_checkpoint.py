@@ -37,7 +37,7 @@ def test_constellations(processes, points, tmp_path):
     ended = processes.run(CONVERT, *flags)
     assert (ended.code, ended.stderr) == (0, "")
     assert "told by it: --n_caps=3 --n_votes=4 --n_caps_params=32 --decoder=capsule\n" in ended.stdout
-    assert "left behind: 2 moving averages of reports\n" in ended.stdout
+    assert "left behind: 6 arrays of moving averages of reports\n" in ended.stdout
     arrays = read_snapshot(f"{out}/model.ckpt-{STEP}")
     weights = {name for name in arrays if f"{name}/rms" in arrays}
     assert arrays.keys() == {"global_step"} | {n + end for n in weights for end in ("", "/rms", "/momentum")}

@@ -93,7 +93,7 @@ def test_shapes_tell_every_kind_of_part_encoder(options):
 def test_outputs_are_the_originals(path, tmp_path):
     golden = golden_arrays.load(path)
     checkpoint = read_tf1_checkpoint(write_tf1_checkpoint(golden, tmp_path / "model.ckpt-7"))
-    assert checkpoint.n_averages == 2
+    assert checkpoint.n_averages == 6
     model = model_of(golden, checkpoint)
     state = imported_state(checkpoint, model)
     fill(model, state)
@@ -157,6 +157,33 @@ def test_all_that_is_missing_or_left_over_is_listed(path):
         f"{scope}/add_2/b (float64 [3, 4], here [3, 4])",
     ):
         assert text in str(error.value)
+
+
+def test_all_that_tensorflow_1_stores_of_report_averages_is_left_behind(tmp_path):
+    """A training program like the original's: RMSProp, a step, and averages of two reports and a clash."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        weight = tf.compat.v1.get_variable("layer/w", [2], use_resource=False)
+        step = tf.compat.v1.train.get_or_create_global_step()
+        with tf.name_scope("model"):
+            report = {"loss": tf.reduce_sum(weight), "mean": tf.reduce_mean(weight)}
+        tf.compat.v1.train.RMSPropOptimizer(0.1, momentum=0.9).minimize(report["loss"], step)
+        average = tf.compat.v1.train.ExponentialMovingAverage(0.9, zero_debias=True)
+        average.apply(list(report.values()))
+        tf.compat.v1.train.ExponentialMovingAverage(0.9, zero_debias=True).apply(list(report.values()))
+        session.run(tf.compat.v1.global_variables_initializer())
+        prefix = tf.compat.v1.train.Saver().save(session, str(tmp_path / "model.ckpt"), step)
+    names = {"global_step", "layer/w", f"layer/w/{MEAN_SQUARE}", f"layer/w/{MOMENTUM}"}
+    checkpoint = read_tf1_checkpoint(prefix)
+    assert checkpoint.arrays.keys() == names
+    assert checkpoint.n_averages == 2 * len(report) * 3
+
+
+def test_what_only_resembles_a_report_average_is_not_left_behind(tmp_path):
+    names = ["a/ExponentialMovingAverage_x", "ExponentialMovingAverages", "b/ExponentialMovingAverage/w"]
+    prefix = str(tmp_path / "model.ckpt-1")
+    values = [tf.zeros([])] * len(names)
+    tf.raw_ops.SaveV2(prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
+    assert read_tf1_checkpoint(prefix).arrays.keys() == set(names)
 
 
 @each(POINTS)
