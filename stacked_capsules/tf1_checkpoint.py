@@ -16,8 +16,8 @@ from stacked_capsules.tf1_variables import DUMMY_VOTE, model_variables
 #: Endings of RMSProp's slots: mean squares and momenta.
 MEAN_SQUARE, MOMENTUM = "RMSProp", "RMSProp_1"
 
-#: Moving averages of reports, which the original's Saver stores too. Those of the validation report follow those
-#: of training in the same scopes, so their names are numbered; with each go `biased` and `local_step`.
+#: Moving averages of reports, which the original's Saver stores too. Those of a second report are numbered;
+#: with each of them go `biased` and `local_step`.
 _AVERAGE = re.compile(r"(^|/)ExponentialMovingAverage(_\d+)?(/(biased|local_step))?$")
 
 
