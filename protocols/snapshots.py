@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ REPORT_PREFIX = "report/"
 #: Endings of a snapshot's two files.
 DATA, INDEX = ".data-00000-of-00001", ".index"
 
+_PATTERN = re.compile(r"[\[\]*?\\]")
 _COMPLETE = re.compile(r"model\.ckpt-(\d+)\.index")
 
 
@@ -64,10 +67,10 @@ def read_snapshot(prefix: str) -> dict[str, np.ndarray]:
     """
     prefix = find_snapshot(prefix)
     try:
-        reader = tf.train.load_checkpoint(prefix)
-        return {
-            name: np.asarray(reader.get_tensor(name)) for name in sorted(reader.get_variable_to_shape_map())
-        }
+        with _plainly_named(prefix) as plain:
+            reader = tf.train.load_checkpoint(plain)
+            names = sorted(reader.get_variable_to_shape_map())
+            return {name: np.asarray(reader.get_tensor(name)) for name in names}
     except Exception as error:  # TensorFlow raises ValueError, RuntimeError or its own errors here
         raise UserError(f"the snapshot {prefix} is damaged: {_reason(error)}") from None
 
@@ -116,6 +119,20 @@ def read_model(snapshot: str | Path, model: TrainableModel) -> dict[str, np.ndar
         prefix, {n: arrays[n] for n in arrays if n in weights or not _accompanies(n, arrays)}, weights
     )
     return arrays
+
+
+@contextmanager
+def _plainly_named(prefix: str) -> Iterator[str]:
+    """Yields a prefix of the same files without `[`, `*` or `?`, which TensorFlow would take as a pattern."""
+    if not _PATTERN.search(prefix):
+        yield prefix
+        return
+    path = Path(prefix).absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        for file in path.parent.iterdir():
+            if file.name.startswith(f"{path.name}."):
+                Path(folder, f"snapshot{file.name.removeprefix(path.name)}").symlink_to(file)
+        yield os.path.join(folder, "snapshot")
 
 
 def _accompanies(name, names):

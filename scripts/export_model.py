@@ -17,6 +17,7 @@ import dataclasses
 import importlib.util
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -189,8 +190,14 @@ def write_saved_model(exported: Exported, folder: Path) -> Path:
     archive.track(exported.model)
     for question in QUESTIONS:
         archive.add_endpoint(question, exported.answer(question), input_signature=exported.inputs)
-    archive.write_out(str(folder / "saved_model"), verbose=False)
-    return folder / "saved_model"
+    path = folder / "saved_model"
+    with (
+        tempfile.TemporaryDirectory() as plain
+    ):  # TensorFlow takes `[1]` in the path that it writes as a pattern
+        archive.write_out(f"{plain}/saved_model", verbose=False)
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(f"{plain}/saved_model", path)
+    return path
 
 
 def write_onnx(exported: Exported, folder: Path) -> Path:
@@ -216,7 +223,9 @@ def reload_elsewhere(path: Path, inputs: Answers) -> Answers:
     program = Path(__file__).with_name("reload_exported.py")
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/inputs.npz", **inputs)
-        command = [sys.executable, "-I", str(program), str(path)]
+        plain = Path(folder, "exported")  # as above
+        plain.symlink_to(path.resolve())
+        command = [sys.executable, "-I", str(program), str(plain)]
         command += [f"{folder}/inputs.npz", f"{folder}/outputs.npz"]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode:

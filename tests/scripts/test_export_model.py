@@ -70,11 +70,11 @@ def test_images_in_every_format(processes, trained, tmp_path):
 
 @pytest.mark.slow
 def test_scenes_leave_with_their_refinements(processes, scenes, tmp_path):
-    flags = (f"--snapshot={scenes}", f"--out={tmp_path}/out")
+    flags = (f"--snapshot={scenes}", f"--out={tmp_path}/out [1]")
     ended = processes.run(EXPORT, *flags)
     assert (ended.code, ended.stderr) == (0, "")
     assert "no ONNX: it has no operations for gradients" in ended.stdout
-    about = json.loads((tmp_path / "out" / "export.json").read_text())
+    about = json.loads((tmp_path / "out [1]" / "export.json").read_text())
     assert about["differences"].keys() == {"keras", "saved_model"}
     assert about["outputs"]["encode/slots"] == [None, 2, 4]
     assert about["outputs"]["encode/masks"] == [None, 2, 12, 12]

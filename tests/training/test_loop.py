@@ -288,6 +288,29 @@ def test_snapshots_by_time(tmp_path, monkeypatch):
     assert steps[-1] == 30
 
 
+@pytest.mark.parametrize("picture", [np.zeros((4, 4, 5), np.uint8), ValueError("five channels")])
+def test_what_only_reports_never_ends_the_training(tmp_path, monkeypatch, picture):
+    def plots(model, batch, step):
+        if isinstance(picture, Exception):
+            raise picture
+        return {"codes": picture}
+
+    def no_page(folder):
+        raise LookupError("no such curve")
+
+    monkeypatch.setattr("training.loop.write_report", no_page)
+    told = []
+    run(tmp_path, plots=plots, plot=True, plot_steps=5, snapshot_steps=10, log=told.append)
+    assert names_of(tmp_path)[-1] == "model.ckpt-30"
+    warnings = [line for line in told if line.startswith("warning: ")]
+    assert [line.split(" at step ")[0] for line in warnings] == [
+        "warning: no pictures",
+        "warning: no report page",
+    ]
+    assert "step 5, the training goes on" in warnings[0]
+    assert "no such curve" in warnings[1]
+
+
 def test_pictures(tmp_path):
     seen = []
 

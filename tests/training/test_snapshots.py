@@ -34,6 +34,19 @@ def write_toy(folder, step=5, model=None):
     return write_snapshot(folder, step, {n: v.numpy() for n, v in state.named.items()})
 
 
+@pytest.mark.parametrize("name", ["run [1]", "a*b", "what?", "back\\slash [x"])
+def test_no_character_of_a_path_is_a_pattern(tmp_path, name):
+    """TensorFlow's reader looks for the files of a prefix as a shell would."""
+    folder = tmp_path / name
+    folder.mkdir()
+    write_snapshot(folder, 7, ARRAYS)
+    assert read_snapshot(str(folder)).keys() == ARRAYS.keys()
+    state = state_of(make_toy())
+    write_toy(folder, step=9)
+    restore_state(folder, state.named, pytest.fail)
+    assert state.step.numpy() == 9
+
+
 def truncate(prefix, suffix, n=20):
     path = Path(prefix + suffix)
     path.write_bytes(path.read_bytes()[:-n])
