@@ -28,7 +28,7 @@ def check(examples: Examples, where: str, config: DataConfig) -> None:
         _check_floats(images, where)
     for name, end in (("label", config.n_classes), ("labeled", 2)):
         if name in examples:
-            _check_integers(examples[name], f"{where}, {name}", len(images), end)
+            check_integers(examples[name], f"{where}, {name}", len(images), end)
 
 
 def _check_floats(images, where):
@@ -47,12 +47,20 @@ def _check_floats(images, where):
         )
 
 
-def _check_integers(values, where, n, end):
+def check_integers(values: np.ndarray, where: str, n: int, end: int | None = None) -> None:
+    """Raises a UserError that begins with `where` unless these are n integers, 0 or more and below `end`."""
     if values.shape != (n,) or not np.issubdtype(values.dtype, np.integer):
         raise UserError(
             f"{where}: {values.dtype} {values.shape}; expected one integer for each of {n} images"
         )
     low, high = values.min(), values.max()
-    if low < 0 or high >= end:
-        hint = f"correct them or set --n_classes={high + 1}" if where.endswith("label") else "correct them"
-        raise UserError(f"{where}: values from {low} to {high}, expected 0 to {end - 1}; {hint}")
+    if low >= 0 and (end is None or high < end):
+        return
+    expected = "0 or more" if end is None else f"0 to {end - 1}"
+    raises_limit = low >= 0 and end is not None and where.endswith("label")
+    hint = f"correct them or set --n_classes={high + 1}" if raises_limit else "correct them"
+    if low < 0 and where.endswith("label"):
+        hint += (
+            "; of examples without a label give any class, and 0 in labeled, so that training does not use it"
+        )
+    raise UserError(f"{where}: values from {low} to {high}, expected {expected}; {hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples
+from stacked_capsules.data.examples import Examples, check_integers
 
 #: Files of a folder that are read, and which of them are for validation.
 RECORD_FILE = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$")
@@ -62,19 +63,39 @@ def write(
     Args:
         path: The file to make.
         images: uint8 [N, H, W, C].
-        labels: Integers [N], or None where there are no classes.
+        labels: Integers [N] from 0 on, or None where there are no classes.
         labeled: 0 or 1 [N], whether training may use an example's label; or None for all.
+
+    Raises:
+        UserError: They have other types, lengths or values; the file is left as it was.
     """
+    path, images = Path(path), np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise UserError(f"{path}: images have shape {images.shape}; give [N, H, W, C] with N > 0")
+    if images.dtype != np.uint8:
+        raise UserError(
+            f"{path}: images are {images.dtype} from {images.min():g} to {images.max():g}; give uint8, 0 to "
+            "255: np.rint(255 * images).astype(np.uint8) of floats in [0, 1]"
+        )
+    columns = {"label": labels, "labeled": labeled}
+    columns = {name: np.asarray(values) for name, values in columns.items() if values is not None}  # each [N]
+    for name, values in columns.items():
+        check_integers(values, f"{path}, {name}", len(images), 2 if name == "labeled" else None)
     height, width, depth = images.shape[1:]
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for i, image in enumerate(np.asarray(images, np.uint8)):
-            integers = {"height": height, "width": width, "depth": depth}
-            integers |= {} if labels is None else {"label": int(labels[i])}
-            integers |= {} if labeled is None else {"labeled": int(labeled[i])}
-            features = {name: _integer(value) for name, value in integers.items()}
-            features["image_raw"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()]))
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            writer.write(example.SerializeToString())
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with tf.io.TFRecordWriter(str(unfinished)) as writer:
+            for i, image in enumerate(images):
+                integers = {"height": height, "width": width, "depth": depth}
+                integers |= {name: int(values[i]) for name, values in columns.items()}
+                features = {name: _integer(value) for name, value in integers.items()}
+                pixels = tf.train.BytesList(value=[image.tobytes()])
+                features["image_raw"] = tf.train.Feature(bytes_list=pixels)
+                example = tf.train.Example(features=tf.train.Features(feature=features))
+                writer.write(example.SerializeToString())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read_files(paths: list[Path]) -> Examples:

@@ -142,3 +142,24 @@ def test_files_that_do_not_belong_together_and_files_that_are_not_there(tmp_path
         load(config(tmp_path / "empty"))
     with pytest.raises(UserError, match="set --data_dir to a TFRecord file"):
         load(DataConfig(dataset="tfrecord"))
+
+
+@pytest.mark.parametrize(
+    ("images", "columns", "words"),
+    [
+        (np.full([2, 4, 4, 1], 0.5, np.float32), {}, "images are float32 from 0.5 to 0.5; give uint8"),
+        (np.full([2, 4, 4, 1], 300), {}, "images are int64 from 300 to 300; give uint8"),
+        (np.zeros([2, 4, 4], np.uint8), {}, r"shape \(2, 4, 4\); give \[N, H, W, C\]"),
+        (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0.9, 1.0]}, "label: float64"),
+        (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0, 1, 2]}, "one integer for each of 2 images"),
+        (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0, -1]}, "values from -1 to 0.*0 in labeled"),
+        (np.zeros([2, 4, 4, 1], np.uint8), {"labeled": [0, 2]}, "expected 0 to 1; correct them"),
+    ],
+)
+def test_what_would_be_written_wrongly_is_refused(tmp_path, images, columns, words):
+    path = tmp_path / "train.tfrecord"
+    path.write_bytes(b"as it was")
+    with pytest.raises(UserError, match=words):
+        tfrecord.write(path, images, **columns)
+    assert path.read_bytes() == b"as it was"
+    assert list(tmp_path.iterdir()) == [path]
