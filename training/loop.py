@@ -140,6 +140,7 @@ class _Run:
         self.metrics: dict[str, float] = {}  # of the last step that was looked at
         self.last_report: dict[str, float] = {}
         self.plot_batch: Batch | None = None
+        self.failed_reports: set[str] = set()  # kinds that the user was warned of
 
     def to_the_end(self, interruption):
         if self.step >= self.config.max_train_steps:
@@ -286,7 +287,20 @@ class _Run:
             return
         if self.plot_batch is None:
             self.plot_batch = next(iter(self.data.valid(0)))
-        self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step))
+        self._only_reporting(
+            "pictures",
+            lambda: self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step)),
+        )
+
+    def _only_reporting(self, what, report):
+        """Reports; where that fails, warns once and lets the training go on."""
+        try:
+            report()
+        except Exception as error:  # whatever a plotting library, or an image of an odd kind, stumbles over
+            if what not in self.failed_reports:
+                reason = str(error).strip().split("\n")[0] or type(error).__name__
+                self.log(f"warning: no {what} at step {self.step}, the training goes on without: {reason}")
+            self.failed_reports.add(what)
 
     def _snapshot(self):
         """Writes a snapshot and the report, unless there is one of this step already; returns its name."""
@@ -296,7 +310,7 @@ class _Run:
             write_snapshot(
                 self.folder, self.step, {**arrays, **self.averages.state()}, self.config.snapshots_to_keep
             )
-            write_report(self.folder)
+            self._only_reporting("report page", lambda: write_report(self.folder))
         self.saved_step = self.step
         self.snapshot_time = time.monotonic()
         return os.path.join(self.folder, f"model.ckpt-{self.step}")
