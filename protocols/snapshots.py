@@ -47,7 +47,7 @@ def find_snapshot(path: str | Path) -> str:
     Raises:
         UserError: there is no such snapshot.
     """
-    path = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})$", "", os.fspath(path))
+    path = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})$", "", os.path.expanduser(path))
     path = beside_packages(path)
     if os.path.exists(path + INDEX):
         return path

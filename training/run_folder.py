@@ -45,7 +45,7 @@ def folder_of_run(logdir: str, name: str) -> Path:
     if not name or name in (".", "..") or "/" in name or os.sep in name:
         raise UserError(f"--name={name} cannot name a run: give a name without slashes")
     try:
-        return Path(logdir.format(name=name))
+        return Path(os.path.expanduser(logdir).format(name=name))
     except (KeyError, IndexError, ValueError):
         raise UserError(f"--logdir={logdir} is no template: {{name}} is the only field it may have") from None
 

@@ -36,7 +36,7 @@ def load(config: DataConfig) -> DataSource:
         UserError: An option or a file is wrong, or the file lacks what is asked for.
     """
     config = config.completed()
-    path = Path(config.data_path, config.h5_path) if config.data_path or config.h5_path else None
+    path = Path(config.data_path, config.h5_path).expanduser() if config.data_path or config.h5_path else None
     if path is None:
         if config.dataset not in GENERATORS:
             raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")

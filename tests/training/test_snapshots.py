@@ -13,6 +13,7 @@ from tests.training.file_size_limit import file_size_limit
 from tests.training.toy_model import make_toy
 from training.optimizers import RMSProp
 from training.replicas import make_replicas
+from training.run_folder import folder_of_run
 from training.snapshots import remove_unfinished, restore_state, write_snapshot
 from training.train_state import TrainState
 
@@ -45,6 +46,15 @@ def test_no_character_of_a_path_is_a_pattern(tmp_path, name):
     write_toy(folder, step=9)
     restore_state(folder, state.named, pytest.fail)
     assert state.step.numpy() == 9
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = folder_of_run("~/runs/{name}", "a")
+    assert folder == tmp_path / "runs" / "a"
+    folder.mkdir(parents=True)
+    prefix = write_snapshot(folder, 7, ARRAYS)
+    assert find_snapshot("~/runs/a") == find_snapshot("~/runs/a/model.ckpt-7") == prefix
 
 
 def truncate(prefix, suffix, n=20):

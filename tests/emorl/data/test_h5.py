@@ -1,4 +1,5 @@
 import itertools
+import re
 from pathlib import Path
 
 import h5py
@@ -220,3 +221,10 @@ def test_the_originals_samples():
     assert batch["image"].shape == (2, 96, 96, 3)
     assert batch["mask"].shape == (2, 7, 192, 192)
     assert batch["factors"].shape == (2, 7, 9)
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "scenes.h5").write_bytes(b"no scenes")
+    with pytest.raises(UserError, match=f"^{re.escape(str(tmp_path))}/scenes.h5: is neither HDF5"):
+        load(DataConfig(data_path="~/scenes.h5"))
