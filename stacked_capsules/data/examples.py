@@ -9,6 +9,7 @@ from stacked_capsules.data.config import DataConfig
 
 #: {"image": uint8 or float [N, H, W, C], "label": int64 [N], "labeled": int64 [N]}, the last two optional.
 Examples = dict[str, np.ndarray]
+_NEGATIVE_LABELS = ", or leave out examples without a class: classes are numbered from 0"
 
 
 def check(examples: Examples, where: str, config: DataConfig) -> None:
@@ -17,6 +18,11 @@ def check(examples: Examples, where: str, config: DataConfig) -> None:
     if images.ndim != 4 or not len(images):
         raise UserError(f"{where}: images have shape {images.shape}; expected [N, H, W, C] with N > 0")
     _, height, width, channels = images.shape
+    if channels != config.n_channels and images.shape[1] in (1, 3) and channels not in (1, 2, 3, 4):
+        raise UserError(
+            f"{where}: images have shape {images.shape}, channels first; store channels last, "
+            "images.transpose(0, 2, 3, 1)"
+        )
     if channels != config.n_channels:
         raise UserError(f"{where}: images have {channels} channels; set --n_channels={channels}")
     if config.canvas_size < max(height, width):
@@ -57,10 +63,7 @@ def check_integers(values: np.ndarray, where: str, n: int, end: int | None = Non
     if low >= 0 and (end is None or high < end):
         return
     expected = "0 or more" if end is None else f"0 to {end - 1}"
-    raises_limit = low >= 0 and end is not None and where.endswith("label")
-    hint = f"correct them or set --n_classes={high + 1}" if raises_limit else "correct them"
-    if low < 0 and where.endswith("label"):
-        hint += (
-            "; of examples without a label give any class, and 0 in labeled, so that training does not use it"
-        )
+    hint = "correct them"
+    if where.endswith("label"):
+        hint += f" or set --n_classes={high + 1}" if low >= 0 else _NEGATIVE_LABELS
     raise UserError(f"{where}: values from {low} to {high}, expected {expected}; {hint}")

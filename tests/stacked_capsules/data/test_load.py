@@ -88,3 +88,18 @@ def test_sound_data_pass():
     check(examples(), "here", DataConfig())
     check(examples(label=None), "here", DataConfig())
     check(examples(image=np.ones([6, 20, 28, 1], np.float64)), "here", DataConfig())
+
+
+@pytest.mark.parametrize(
+    ("shape", "label", "words"),
+    [
+        ((4, 3, 32, 32), 0, "channels first; store channels last"),
+        ((4, 32, 32, 3), -1, "leave out examples without a class: classes are numbered from 0"),
+        ((4, 32, 32, 1), 0, "set --n_channels=1"),
+        ((4, 32, 32, 3), 10, "set --n_classes=11"),
+    ],
+)
+def test_advice_names_the_cause(shape, label, words):
+    examples = {"image": np.zeros(shape, np.uint8), "label": np.full(4, label)}
+    with pytest.raises(UserError, match=words):
+        check(examples, "mine", DataConfig(canvas_size=32, n_channels=3))

@@ -152,7 +152,7 @@ def test_files_that_do_not_belong_together_and_files_that_are_not_there(tmp_path
         (np.zeros([2, 4, 4], np.uint8), {}, r"shape \(2, 4, 4\); give \[N, H, W, C\]"),
         (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0.9, 1.0]}, "label: float64"),
         (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0, 1, 2]}, "one integer for each of 2 images"),
-        (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0, -1]}, "values from -1 to 0.*0 in labeled"),
+        (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0, -1]}, "values from -1 to 0.*or leave out examples"),
         (np.zeros([2, 4, 4, 1], np.uint8), {"labeled": [0, 2]}, "expected 0 to 1; correct them"),
     ],
 )
