@@ -191,9 +191,7 @@ def write_saved_model(exported: Exported, folder: Path) -> Path:
     for question in QUESTIONS:
         archive.add_endpoint(question, exported.answer(question), input_signature=exported.inputs)
     path = folder / "saved_model"
-    with (
-        tempfile.TemporaryDirectory() as plain
-    ):  # TensorFlow takes `[1]` in the path that it writes as a pattern
+    with tempfile.TemporaryDirectory() as plain:  # TensorFlow takes `[1]` in the path for a pattern
         archive.write_out(f"{plain}/saved_model", verbose=False)
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(f"{plain}/saved_model", path)
