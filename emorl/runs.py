@@ -64,7 +64,7 @@ def load_pretrained(name: str) -> Model:
     """Loads a model whose trained weights come with the package.
 
     Args:
-        name: of a folder in `pretrained/` that holds a model of this package.
+        name: of a folder in `pretrained/`: "slot_attention_tetrominoes".
 
     Raises:
         UserError: there are no such weights, or they are of the package `stacked_capsules`.
