@@ -22,7 +22,7 @@ from scripts import command_line
 from stacked_capsules.data import mnist, tfrecord
 from tests.emorl.data.test_multi_object_records import TETROMINOES
 from tests.emorl.data.test_multi_object_records import write as multi_object_write
-from training.portable import npz_snapshot
+from training.portable import npz_snapshot, portable_files
 from training.run_folder import read_flags, write_flags
 from training.snapshots import write_snapshot
 
@@ -147,7 +147,7 @@ def _snapshot(folder):
 
 def _portable(path):
     arrays = {f"a/{i}": np.full([i + 1, 300], i, np.float32) for i in range(8)}
-    np.savez(path, **arrays, **{npz_snapshot.FLAGS: np.array('{"model": "scae"}')})
+    np.savez(path, **arrays, **{portable_files.FLAGS: np.array('{"model": "scae"}')})
 
 
 def _read_portable(path):
