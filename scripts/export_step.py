@@ -22,12 +22,11 @@ import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
-from protocols.snapshots import find_snapshot
 from scripts import command_line, training_flags
 from training.portable.exported_folder import Phase, check_folder, write_folder
 from training.portable.program import initial_state, phases, program_of
 from training.replicas import single_replica
-from training.snapshots import begin_with_weights, holds_slots, restore_state
+from training.snapshots import begin_state
 from training.step import TrainingStep
 from training.train_state import TrainState
 
@@ -77,10 +76,7 @@ def main(_) -> None:
     step = TrainingStep(model, how.optimizer, how.schedule, how.clipping)
     state = TrainState(model, how.optimizer, single_replica())
     if FLAGS.snapshot:
-        if holds_slots(find_snapshot(FLAGS.snapshot)):
-            restore_state(folder, state.named, print, FLAGS.snapshot)
-        else:
-            begin_with_weights(FLAGS.snapshot, model)
+        begin_state(folder, state.named, model, print, FLAGS.snapshot)
 
     tf.config.experimental.enable_tensor_float_32_execution(FLAGS.matmul_precision == "default")
     parts = []

@@ -89,10 +89,8 @@ def run(command: Sequence[str], seed: int) -> None:
     Raises:
         UserError: it cannot be run, or fails.
     """
-    paths = [
-        str(Path(__file__).parents[1]),
-        os.environ.get("PYTHONPATH", ""),
-    ]  # python -m works from any folder
+    # So that python -m works from any folder, as it does here.
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     try:
         code = subprocess.run(command, env=environment, check=False).returncode

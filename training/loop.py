@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from protocols import Batch, DataSource, TrainableModel, UserError
-from protocols.snapshots import find_snapshot, list_snapshots
 from training.agreement import Agreement
 from training.execution import Execution, StepMetrics, Validation
 from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
@@ -25,7 +24,7 @@ from training.reports import MovingAverages, RunLog, SilentLog, progress_bar
 from training.run_folder import write_flags
 from training.run_record import write_facts
 from training.schedules import Schedule
-from training.snapshots import begin_with_weights, holds_slots, restore_state, write_snapshot
+from training.snapshots import begin_state, write_snapshot
 from training.step import TrainingStep
 from training.train_config import TrainConfig
 from training.train_state import TrainState
@@ -122,7 +121,8 @@ class _Run:
         self.chief = replicas.is_chief
         self.log = log if self.chief else lambda line: None
         self.state = TrainState(step.model, step.optimizer, replicas)
-        report_state = self._restored(begin_with, weights_alone) if self.chief else {}
+        begin = (self.folder, self.state.named, self.model, self.log, begin_with, weights_alone)
+        report_state = begin_state(*begin) if self.chief else {}
         if flags is not None and self.chief:
             write_flags(folder, flags)
         if facts is not None and self.chief:
@@ -176,16 +176,6 @@ class _Run:
     def close(self):
         self.run_log.close()
         self.bar.close()
-
-    def _restored(self, begin_with, weights_alone):
-        """Gives the state the values to begin with; returns those of the reports."""
-        if begin_with and not list_snapshots(self.folder):
-            prefix = find_snapshot(begin_with)
-            if weights_alone or not holds_slots(prefix):
-                begin_with_weights(prefix, self.model)
-                self.log(f"{self.folder}: begins with the weights of {prefix}")
-                return {}
-        return restore_state(self.folder, self.state.named, self.log, begin_with)
 
     def _do_what_is_due(self, valid, options):
         config = self.config

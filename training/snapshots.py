@@ -116,21 +116,41 @@ def restore_state(
     return {}
 
 
-def begin_with_weights(snapshot: str | Path, model: TrainableModel) -> None:
-    """Gives a model what another run's snapshot has learned; what else it carries (GECO's state) begins anew.
+def begin_state(
+    folder: Path,
+    variables: Mapping[str, tf.Variable],
+    model: TrainableModel,
+    log: Callable[[str], None],
+    begin_with: str | Path = "",
+    weights_alone: bool = False,
+) -> dict[str, np.ndarray]:
+    """Restores a run as `restore_state` does, or gives a new one what another run's snapshot has learned.
+
+    What else a model carries beside weights that learn (GECO's state) begins anew in the latter case.
+
+    Args:
+        folder: of the run.
+        variables: all that training carries, by name; those of the model among them.
+        model: what is trained.
+        log: gets warnings, and what a new run begins with.
+        begin_with: another run's snapshot (its prefix, or the run's folder), read where `folder` holds none.
+        weights_alone: take no more than its weights; so it is, too, where it holds no more.
+
+    Returns:
+        the snapshot's report state; empty where there is none.
 
     Raises:
-        UserError: the snapshot does not exist, is damaged, or belongs to another architecture.
+        UserError: as `restore_state` does.
     """
-    arrays = read_model(snapshot, model)
-    for weight in model.trainable_weights:
-        weight.value.assign(arrays[weight.path])
-
-
-def holds_slots(prefix: str) -> bool:
-    """Whether a snapshot has an optimizer's slots, `<weight>/<slot>`, beside the weights."""
-    names = read_snapshot(prefix).keys()
-    return any(name.rpartition("/")[0] in names for name in names)
+    if begin_with and not list_snapshots(folder):
+        prefix = find_snapshot(begin_with)
+        if weights_alone or not _holds_slots(read_snapshot(prefix)):
+            arrays = read_model(prefix, model)
+            for weight in model.trainable_weights:
+                weight.value.assign(arrays[weight.path])
+            log(f"{folder}: begins with the weights of {prefix}")
+            return {}
+    return restore_state(folder, variables, log, begin_with)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -145,11 +165,12 @@ def remove_unfinished(folder: Path) -> None:
 def _weights_alone(names, wanted):
     """Whether all that a snapshot lacks are slots `<weight>/<slot>`, and it holds none."""
     missing = wanted.keys() - names
-    return (
-        bool(missing)
-        and all(n.rpartition("/")[0] in names for n in missing)
-        and not any(n.rpartition("/")[0] in names for n in names)
-    )
+    return bool(missing) and all(n.rpartition("/")[0] in names for n in missing) and not _holds_slots(names)
+
+
+def _holds_slots(names):
+    """Whether a snapshot has an optimizer's slots, `<weight>/<slot>`, beside the weights."""
+    return any(name.rpartition("/")[0] in names for name in names)
 
 
 def _forget_old(folder, keep):
