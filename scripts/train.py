@@ -6,6 +6,9 @@ Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hos
 The same command again goes on from the last snapshot; --overwrite starts anew.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
@@ -18,7 +21,7 @@ from training.optimisation import Optimisation
 from training.optimizers import Adam, Optimizer, RateFactors, RMSProp
 from training.replicas import Replicas
 from training.run_folder import METRICS_FILE
-from training.schedules import Constant, ExponentialDecay
+from training.schedules import Constant, CosineFall, ExponentialDecay
 from training.train_config import TrainConfig
 
 FLAGS = flags.FLAGS
@@ -45,7 +48,14 @@ flags.DEFINE_float(
 flags.DEFINE_integer(
     "objects_from",
     0,
-    "Step at which the object capsules begin to learn, from parts that have formed; images only.",
+    "Step at which the object capsules begin to learn, from parts that have formed alone; images only.",
+    lower_bound=0,
+)
+flags.DEFINE_integer(
+    "parts_until",
+    0,
+    "Step at which parts stop learning, their rate having fallen over the second half; from then on objects "
+    "learn alone, several times as fast; 0: parts never stop; images only.",
     lower_bound=0,
 )
 
@@ -69,6 +79,7 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
                 (ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr)
             ),
             clipping=Clipping(config.grad_value_clip, config.grad_norm_clip),
+            options_at=learners_at(),
         ),
     )
 
@@ -77,11 +88,11 @@ def optimizer(model: TrainableModel) -> Optimizer:
     """Returns the optimizer that the flags give.
 
     Raises:
-        UserError: --part_lr or --objects_from does not fit the model, or --part_lr does not fit --lr.
+        UserError: flags of parts and objects do not fit the model, or --part_lr does not fit --lr.
     """
     # RMSProp's epsilon as in the original: it is inside the square root, and falls with the batch (S4).
     plain = Adam() if FLAGS.optimizer == "adam" else RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
-    asked = [name for name in ("part_lr", "objects_from") if FLAGS[name].value]
+    asked = [name for name in ("part_lr", "objects_from", "parts_until") if FLAGS[name].value]
     if not asked:
         return plain
     if FLAGS.model != "scae":
@@ -90,15 +101,51 @@ def optimizer(model: TrainableModel) -> Optimizer:
         )
     if FLAGS.part_lr and not FLAGS.lr:
         raise UserError(f"--part_lr={FLAGS.part_lr}: it is set relative to --lr, which must not be 0")
-    layers = {"parts": (model.part_encoder, model.part_decoder)}
-    layers["objects"] = (model.object_encoder, model.object_decoder)
-    parts, objects = ({id(w) for layer in layers[kind] for w in layer.trainable_weights} for kind in layers)
-    factor = FLAGS.part_lr / FLAGS.lr if FLAGS.part_lr else 1.0
+    part_factor = Constant(FLAGS.part_lr / FLAGS.lr if FLAGS.part_lr else 1.0)
+    if FLAGS.parts_until:
+        half = FLAGS.parts_until // 2
+        part_factor = CosineFall(part_factor, half, FLAGS.parts_until - half)
+    parts, objects = (
+        {id(w) for layer in layers for w in layer.trainable_weights}
+        for layers in (
+            (model.part_encoder, model.part_decoder),
+            (model.object_encoder, model.object_decoder, model.prior_probe, model.posterior_probe),
+        )
+    )
     return RateFactors(
         plain,
-        factors=tuple(factor if id(w) in parts else 1.0 for w in model.trainable_weights),
+        factors=tuple(part_factor if id(w) in parts else Constant(1.0) for w in model.trainable_weights),
         starts=tuple(FLAGS.objects_from if id(w) in objects else 0 for w in model.trainable_weights),
     )
+
+
+def learners_at() -> Callable[[int], Mapping[str, Any]]:
+    """Returns the function of the step that tells what of the model learns, as an option of its losses.
+
+    Raises:
+        UserError: for a time nothing would learn, or parts and objects cannot learn apart.
+    """
+    first, last = FLAGS.objects_from, FLAGS.parts_until
+    if not (first or last):
+        return lambda step: {}
+    if last and first > last:
+        raise UserError(
+            f"--objects_from={first} --parts_until={last}: nothing would learn in between; "
+            f"set --objects_from to {last} at most"
+        )
+    for name in ("vote_type", "pres_type"):
+        if FLAGS[name].value != "enc":
+            raise UserError(
+                f"--{name}={FLAGS[name].value}: objects help to draw the image, so parts cannot learn alone; "
+                f"set --{name}=enc, or leave out --objects_from and --parts_until"
+            )
+
+    def learners(step):
+        if step < first:
+            return {"learn": "parts"}
+        return {"learn": "objects"} if last and step >= last else {"learn": "all"}
+
+    return learners
 
 
 def main(_) -> None:
@@ -107,9 +154,9 @@ def main(_) -> None:
     folder = training_flags.run_folder()
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
-    model, data, steps = recipe(config, replicas)
+    model, data, how = recipe(config, replicas)
 
-    training_flags.warn_of_late_starts(config.max_train_steps, "objects_from", "cosine_from")
+    training_flags.warn_of_late_starts(config.max_train_steps, "objects_from", "parts_until", "cosine_from")
     shaping = scae_flags.architecture_flags()
     with training_flags.prepared_folder(folder, replicas, shaping, model, FLAGS.checkpoint):
         train(
@@ -117,7 +164,7 @@ def main(_) -> None:
             data,
             config,
             folder,
-            **steps._asdict(),
+            **how._asdict(),
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),

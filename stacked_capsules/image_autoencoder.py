@@ -8,22 +8,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
-from stacked_capsules.batch_statistics import batch_totals, weighted_sum
-from stacked_capsules.classification_probe import ClassificationProbe, probe_scores
+from protocols import Batch, Seed, TrainableModel, UserError
+from stacked_capsules.classification_probe import ClassificationProbe
 from stacked_capsules.image_capsule import ImageCapsule
 from stacked_capsules.image_inference import ImageInference
+from stacked_capsules.image_losses import ImageLosses
 from stacked_capsules.image_outputs import ImageAutoencoderOutputs, Prediction, Reconstruction
 from stacked_capsules.part_capsules import PartCapsuleEncoder
 from stacked_capsules.serialization import arguments_of, rebuilt_arguments
 from stacked_capsules.set_transformer import SetTransformer
-from stacked_capsules.sobel import normalized_sobel_edges
-from stacked_capsules.sparsity import between_examples, check_sparsity_type, within_example
+from stacked_capsules.sparsity import check_sparsity_type
 from stacked_capsules.template_decoder import TemplateDecoder
 
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
-class ImageAutoencoder(ImageInference, TrainableModel):
+class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
     """Infers parts from an image and objects from parts; parts make the image, objects the parts.
 
     Args:
@@ -154,8 +153,7 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         pose, presence = self._to_draw(inferred)
         return ImageAutoencoderOutputs(
             **inferred,
-            prior_class_logits=self.prior_probe(inferred["caps_presence_prob"]),
-            posterior_class_logits=self.posterior_probe(inferred["mass_explained_by_capsule"]),
+            **self._probe(inferred),
             reconstruction=self._reconstruct(pose, presence, templates, target, training),
             top_down=self._reconstruct(votes.winner, parts.presence, templates, target),
         )
@@ -194,62 +192,6 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         """Makes a batch of images and, if there are any, labels."""
         return {"image": inputs} if labels is None else {"image": inputs, "label": tf.cast(labels, tf.int64)}
 
-    def losses(
-        self, batch: Batch, outputs: ImageAutoencoderOutputs, batch_sum: BatchSum = one_replica
-    ) -> tuple[tf.Tensor, Metrics]:
-        """Returns the loss and its terms; those of the probes need `label` in the batch."""
-        votes = outputs.votes
-        n_parts = votes.posterior_mixing_probs.shape[1]
-        n_caps = self.object_decoder.n_caps
-        error = tf.square(self._target(batch["image"]) - outputs.reconstruction.mode)  # [B, H, W, C]
-        posterior = outputs.mass_explained_by_capsule / n_parts  # [B, O]
-        prior = outputs.caps_presence_prob  # [B, O]
-        per_example = {
-            "dynamic_weights_l2": outputs.objects.dynamic_weights_l2,
-            "log_prob": votes.log_prob,
-            "mse": tf.reduce_sum(error, [1, 2, 3]),
-            "rec_ll": outputs.reconstruction.log_likelihood,
-            "posterior_within_sparsity_loss": within_example(
-                self.posterior_sparsity_loss_type, posterior, self.n_classes
-            ),
-            "prior_within_sparsity_loss": within_example(
-                self.prior_sparsity_loss_type, prior, self.n_classes, self.prior_within_example_constant
-            ),
-            "primary_caps_l1": tf.reduce_sum(outputs.parts.presence, 1),
-        }
-        if "label" in batch:
-            for kind in ("posterior", "prior"):
-                logits = getattr(outputs, f"{kind}_class_logits")  # [B, n_classes]
-                xe, hit = probe_scores(logits, batch["label"], batch.get("labeled"))  # [B], [B]
-                per_example |= {f"{kind}_cls_xe": xe, f"{kind}_cls_acc": hit}
-        if self.weight_decay > 0.0:
-            kernels = [tf.nn.l2_loss(w.value) for w in self.trainable_variables if w.name == "kernel"]
-            # as part of the batch's sums it counts once, on however many replicas
-            per_example["weight_decay_loss"] = tf.add_n(kernels) * tf.ones_like(votes.log_prob)
-        others = {
-            "count": tf.ones_like(votes.log_prob),
-            "posterior": posterior,
-            "prior": prior,
-            "wins": tf.reduce_sum(tf.one_hot(votes.is_from_capsule, n_caps), 1),  # [B, O]
-        }
-        totals = batch_totals({**per_example, **others}, batch_sum)
-
-        count = totals["count"]  # [], size of the global batch
-        metrics = {name: totals[name] / count for name in per_example}
-        for kind in ("posterior", "prior"):
-            loss_type = getattr(self, f"{kind}_sparsity_loss_type")
-            metrics[f"{kind}_between_sparsity_loss"] = between_examples(
-                loss_type, totals[kind], count, self.n_classes
-            )
-        for k, wins_of_k in enumerate(tf.unstack(totals["wins"] / count)):
-            metrics[f"votes_per_capsule_{k}"] = wins_of_k
-        weights = self._loss_weights()
-        if "label" in batch:
-            metrics["best_cls_acc"] = tf.maximum(metrics["prior_cls_acc"], metrics["posterior_cls_acc"])
-            weights |= {"posterior_cls_xe": 1.0, "prior_cls_xe": 1.0}
-        loss = weighted_sum(metrics, weights)
-        return loss, {"loss": loss, **metrics}
-
     def predict_step(self, data: Any) -> Prediction:
         """One batch of Keras' `predict`, which keeps what it is given for the whole of a data set."""
         outputs = super().predict_step(data)
@@ -275,15 +217,27 @@ class ImageAutoencoder(ImageInference, TrainableModel):
 
     def _infer(self, images, training, seed):
         """Returns the outputs for which nothing is drawn, and the templates as the decoder takes them."""
+        of_parts, *of_objects = self._seeds(seed)
+        parts, templates, tiled = self._infer_parts(images, training, of_parts)
+        return self._infer_objects(parts, tiled, training, *of_objects), templates
+
+    def _seeds(self, seed):
+        """Returns the seeds of the parts' noise, the objects' noise and the object encoder's dropout."""
+        return [None if seed is None else seed.fold(i) for i in range(3)]
+
+    def _infer_parts(self, images, training, seed):
+        """Returns parts, the templates as the decoder takes them, and the templates of each example."""
         if images.shape[1:] != self.image_shape:
             raise UserError(
                 f"image model: images are {images.shape[1:]}, but it was made for {self.image_shape}"
             )
-        of_parts, of_objects, of_encoder = (None if seed is None else seed.fold(i) for i in range(3))
-        parts = self.part_encoder(images, training=training, seed=of_parts)
+        parts = self.part_encoder(images, training=training, seed=seed)
         templates = self.part_decoder.make_templates(parts.feature)  # [B or 1, P, h, w, C]
         tiled = templates + tf.zeros_like(parts.presence)[..., tf.newaxis, tf.newaxis, tf.newaxis]  # [B, ...]
+        return parts, templates, tiled
 
+    def _infer_objects(self, parts, tiled, training, of_objects, of_encoder):
+        """Returns the outputs for which nothing is drawn, by name."""
         to_encoder = tf.stop_gradient if self.stop_grad_caps_inpt else tf.identity
         to_likelihood = tf.stop_gradient if self.stop_grad_caps_target else tf.identity
         inputs = [to_encoder(parts.pose), to_encoder(1.0 - parts.presence[..., tf.newaxis])]
@@ -297,14 +251,20 @@ class ImageAutoencoder(ImageInference, TrainableModel):
         )  # [B, O, d]
         pose, presence = to_likelihood(parts.pose), to_likelihood(parts.presence)
         explained = self.object_decoder(encoding, pose, presence, training=training, seed=of_objects)
-        inferred = {
+        return {
             "parts": parts,
             "templates": tiled,
             "caps_encoding": encoding,
             **explained._asdict(),
             "mass_explained_by_capsule": tf.reduce_sum(explained.votes.posterior_mixing_probs, 1),
         }
-        return inferred, templates
+
+    def _probe(self, inferred):
+        """Returns the logits of the probes by name, each [B, n_classes]."""
+        return {
+            "prior_class_logits": self.prior_probe(inferred["caps_presence_prob"]),
+            "posterior_class_logits": self.posterior_probe(inferred["mass_explained_by_capsule"]),
+        }
 
     def _to_draw(self, inferred):
         """Returns the poses [B, P, 6] and presences [B, P] that make the reconstruction."""
@@ -325,22 +285,6 @@ class ImageAutoencoder(ImageInference, TrainableModel):
             transformed_templates=decoded.transformed_templates,
             mixing_prob=mixture.mixing_prob,
         )
-
-    def _target(self, images):
-        return normalized_sobel_edges(images) if self.prep == "sobel" else images  # [B, H, W, C]
-
-    def _loss_weights(self):
-        return {
-            "rec_ll": -1.0,
-            "log_prob": -self.caps_ll_weight,
-            "dynamic_weights_l2": self.dynamic_l2_weight,
-            "primary_caps_l1": self.primary_caps_sparsity_weight,
-            "posterior_within_sparsity_loss": self.posterior_within_example_sparsity_weight,
-            "posterior_between_sparsity_loss": -self.posterior_between_example_sparsity_weight,
-            "prior_within_sparsity_loss": self.prior_within_example_sparsity_weight,
-            "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
-            "weight_decay_loss": self.weight_decay,
-        }
 
 
 def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:

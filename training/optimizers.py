@@ -13,6 +13,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from training.schedules import Schedule
+
 Slots = dict[str, list[tf.Tensor]]
 
 
@@ -100,12 +102,13 @@ class RateFactors:
 
     Attributes:
         optimizer: makes the updates.
-        factors: of the learning rate, one per variable in their order.
-        starts: the step at which each variable begins to move, in the same order; empty: all at once.
+        factors: step -> the factor of the learning rate, one per variable in their order.
+        starts: the first step at which each variable has a gradient, from which the optimizer counts, in the
+            same order; empty: 0 for all.
     """
 
     optimizer: Optimizer
-    factors: tuple[float, ...]
+    factors: tuple[Schedule, ...]
     starts: tuple[int, ...] = ()
 
     def init(self, variables: Sequence[tf.Tensor]) -> Slots:
@@ -116,17 +119,16 @@ class RateFactors:
         """Returns the new variables and slots."""
         variables, slots = list(variables), {name: list(values) for name, values in slots.items()}
         starts = self.starts or (0,) * len(self.factors)
-        positions: dict[tuple[float, int], list[int]] = {}
+        positions: dict[tuple[Schedule, int], list[int]] = {}
         for position, (factor, start, _) in enumerate(zip(self.factors, starts, variables, strict=True)):
             positions.setdefault((factor, start), []).append(position)
         for (factor, start), own in positions.items():
-            started = tf.cast(tf.greater_equal(tf.cast(step, tf.int64), start), learning_rate.dtype)
             new, new_slots = self.optimizer.update(
                 [gradients[i] for i in own],
                 {name: [values[i] for i in own] for name, values in slots.items()},
                 [variables[i] for i in own],
-                (factor * started if start else factor) * learning_rate,
-                step,
+                factor(step) * learning_rate,
+                step - start,
             )
             for at, i in enumerate(own):
                 variables[i] = new[at]

@@ -88,6 +88,25 @@ def test_parts_have_their_learning_rate_and_the_rate_falls(processes, tmp_path):
     assert changed == {"object_encoder", "object_decoder", "prior_probe", "posterior_probe"}
 
 
+def test_parts_learn_first_and_objects_after_them(processes, tmp_path):
+    """The run stops between phases and goes on; what does not learn keeps its values to the last bit."""
+    flags = (*TRAIN, "--objects_from=2", "--parts_until=4", f"--logdir={tmp_path}/{{name}}")
+    flags = (*flags, "--report_loss_steps=1", "--run_updates_every=1", "--snapshots_to_keep=0")
+    for n_steps in (3, 6):
+        ended = processes.run("scripts.train", *flags, f"--max_train_steps={n_steps}", "--snapshot_steps=1")
+        assert ended.code == 0, ended.stderr
+    states = {step: read_snapshot(f"{tmp_path}/tiny/model.ckpt-{step}") for step in (1, 2, 4, 5)}
+    of_parts = [name for name in states[1] if "/part_" in name and name.endswith(("kernel", "bias", "rms"))]
+    of_objects = [name for name in states[1] if "/object_" in name and name.endswith("kernel")]
+    for first, last, moving, resting in ((1, 2, of_parts, of_objects), (4, 5, of_objects, of_parts)):
+        assert any((states[first][name] != states[last][name]).any() for name in moving)
+        for name in resting:
+            np.testing.assert_array_equal(states[first][name], states[last][name], err_msg=name)
+    assert all((states[2][name] != states[4][name]).any() for name in (of_parts[0], of_objects[0]))
+    told = [{"train/mse", "train/log_prob"} & {*line} for line in metrics(tmp_path / "tiny")]
+    assert told == [{"train/mse"}] * 2 + [{"train/mse", "train/log_prob"}] * 2 + [{"train/log_prob"}] * 2
+
+
 def test_a_new_run_begins_with_another_s_weights(processes, trained, tmp_path):
     before = contents(trained)
     flags = (*TRAIN, "--name=new", "--lr=1e-30", f"--logdir={tmp_path}/{{name}}")

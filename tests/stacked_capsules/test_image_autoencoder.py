@@ -8,6 +8,7 @@ import tensorflow as tf
 from protocols import Seed, UserError
 from stacked_capsules.batched_dense import BatchedDense
 from stacked_capsules.image_autoencoder import scale_gradient
+from stacked_capsules.image_losses import LEARNERS
 from stacked_capsules.sobel import normalized_sobel_edges
 from tests.stacked_capsules import small_models
 from tests.stacked_capsules.small_models import images, losses_by_halves
@@ -66,6 +67,40 @@ def test_weight_decay_is_of_all_kernels():
     np.testing.assert_allclose(metrics["weight_decay_loss"], half_squared, rtol=1e-5)
     model.weight_decay = 0.0
     np.testing.assert_allclose(loss - model.losses(batch, outputs)[0], 0.1 * half_squared, rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_part_special_features": 0}, {"weight_decay": 0.1}])
+def test_parts_and_objects_learn_alone_as_they_do_together(options):
+    """Where nothing couples the two, each learns alone by the gradients that it has beside the other."""
+    model = small_scae(**options, special_features_gradient=0.0, caps_ll_weight=1.0)
+    model.part_encoder.noise_scale = 0.0
+    batch, of_parts = images(), ("part_encoder", "part_decoder")
+    losses, gradients = {}, {}
+    for learn in LEARNERS:
+        with tf.GradientTape() as tape:
+            losses[learn] = model.loss_and_metrics(batch, tf.constant(0), Seed.of(1), learn=learn)
+        gradients[learn] = tape.gradient(losses[learn][0], model.trainable_variables)
+    for variable, whole, *alone in zip(model.trainable_variables, *gradients.values(), strict=True):
+        learner, other = alone if variable.path.split("/")[1] in of_parts else reversed(alone)
+        assert other is None, variable.path
+        if whole is not None:
+            np.testing.assert_allclose(learner, whole, rtol=1e-5, atol=1e-6, err_msg=variable.path)
+    (_, of_all), (_, parts), (_, objects) = losses.values()
+    assert {*parts, *objects} == {*of_all}
+    assert {"mse", "rec_ll"} <= {*parts} - {*objects}
+    assert {"log_prob", "prior_cls_acc"} <= {*objects} - {*parts}
+    for name, value in {**parts, **objects}.items():
+        if name not in ("loss", "weight_decay_loss"):
+            np.testing.assert_allclose(value, of_all[name], rtol=1e-5, err_msg=name)
+
+
+def test_finished_parts_are_seen_without_their_noise():
+    model, batch = small_scae(), images()
+    model.object_decoder.capsules.noise_scale = 0.0
+    first, second = (
+        model.loss_and_metrics(batch, tf.constant(0), Seed.of(seed), learn="objects")[0] for seed in (1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
 
 
 def test_part_presences_can_be_penalised(model):

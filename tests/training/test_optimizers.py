@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from training.optimizers import Adam, RateFactors, RMSProp
+from training.schedules import Constant, CosineFall
 
 RATE = 0.1
 
@@ -85,7 +86,7 @@ def test_each_variable_may_have_its_own_rate(optimizer):
     """As if each were alone with an optimizer of that rate; slots have the same names and order."""
     start = [tf.constant([1.0, 2.0]), tf.constant([3.0]), tf.constant([[4.0]]), tf.constant(5.0)]
     factors = (2.0, 1.0, 2.0, 0.5)
-    together = RateFactors(optimizer, factors)
+    together = RateFactors(optimizer, tuple(Constant(factor) for factor in factors))
     variables, slots = start, together.init(start)
     assert [*slots] == [*optimizer.init(start)]
     alone = [([variable], optimizer.init([variable])) for variable in start]
@@ -105,22 +106,36 @@ def test_each_variable_may_have_its_own_rate(optimizer):
 
 def test_rates_must_be_as_many_as_variables():
     two = [tf.constant(1.0), tf.constant(2.0)]
-    optimizer = RateFactors(Adam(), (1.0,))
+    optimizer = RateFactors(Adam(), (Constant(1.0),))
     with pytest.raises(ValueError, match="argument 3"):
         optimizer.update(two, optimizer.init(two), two, tf.constant(RATE), tf.constant(0))
 
 
 @pytest.mark.parametrize("optimizer", [RMSProp(epsilon=0.06), Adam()], ids=["rmsprop", "adam"])
-def test_a_variable_keeps_its_value_until_its_first_step(optimizer):
+def test_a_variable_that_starts_late_moves_as_if_it_had_started_then(optimizer):
     start = [tf.constant([1.0, 2.0]), tf.constant(3.0)]
-    held = RateFactors(optimizer, factors=(1.0, 2.0), starts=(0, 2))
-    variables, slots = start, held.init(start)
-    for step in range(3):
+    late = RateFactors(optimizer, (Constant(1.0), Constant(2.0)), starts=(0, 2))
+    variables, slots = start, late.init(start)
+    alone, own_slots = start[1:], optimizer.init(start[1:])
+    for step in range(5):
+        gradients = [tf.ones_like(start[0]), None if step < 2 else tf.sin(variables[1])]
         before = variables
-        at = tf.constant(step, tf.int64)
-        gradients = [tf.ones_like(v) for v in start]
-        variables, slots = held.update(gradients, slots, variables, tf.constant(RATE), at)
+        variables, slots = late.update(
+            gradients, slots, variables, tf.constant(RATE), tf.constant(step, tf.int64)
+        )
         assert (variables[0].numpy() < before[0].numpy()).all()
-        if step < 2:
-            np.testing.assert_array_equal(variables[1], 3.0)
-    assert variables[1].numpy() < 3.0 - RATE
+        if step >= 2:
+            at = tf.constant(step - 2, tf.int64)
+            alone, own_slots = optimizer.update(gradients[1:], own_slots, alone, 2.0 * RATE, at)
+        np.testing.assert_array_equal(variables[1], alone[0])
+
+
+def test_a_factor_may_change_with_the_step():
+    factors = (CosineFall(Constant(2.0), 1, 2, to=0.0), Constant(1.0))
+    optimizer = RateFactors(RMSProp(epsilon=0.0, momentum=0.0, decay=1.0), factors)
+    variables = [tf.constant(0.0), tf.constant(0.0)]
+    for step, factor in enumerate((2.0, 2.0, 1.0, 0.0)):
+        slots = optimizer.init(variables)  # mean squares of one: each step is the rate times the gradient
+        at = tf.constant(step, tf.int64)
+        new, _ = optimizer.update([tf.constant(1.0)] * 2, slots, variables, tf.constant(0.5), at)
+        np.testing.assert_allclose([v.numpy() for v in new], [-0.5 * factor, -0.5], atol=1e-7)
