@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -37,12 +38,14 @@ class DataSource(NamedTuple):
         valid: start -> endless dataset of validation batches from the start-th on, for reports.
         whole: "train" or "valid" -> that set once, in order; the last batch may be smaller.
         pure: the training batches without tf.data; None: they cannot be had so.
+        sets: "train" and "valid" -> how many examples each has, and where they come from, for people.
     """
 
     train: Callable[[int], tf.data.Dataset]
     valid: Callable[[int], tf.data.Dataset]
     whole: Callable[[str], tf.data.Dataset]
     pure: PureBatches | None = None
+    sets: Mapping[str, str] = MappingProxyType({})
 
 
 def order_of_steps(

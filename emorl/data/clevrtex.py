@@ -77,7 +77,7 @@ def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: 
         return read
 
     open_()(np.arange(1))  # a file that cannot be read shows now
-    return Rows(len(chosen), open_, signature, run=1, window=_WINDOW)
+    return Rows(len(chosen), open_, signature, run=1, window=_WINDOW, place=f"in {folder}, {split}")
 
 
 def _index(folder, variant):

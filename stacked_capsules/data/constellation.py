@@ -106,7 +106,8 @@ def stream(config: DataConfig) -> DataSource:
         n_batches = -(-config.n_examples // config.batch_size)
         return each.batch(config.batch_size).apply(tf.data.experimental.assert_cardinality(n_batches))
 
-    return DataSource(endless(TRAIN), endless(VALID), whole, PureBatches(lambda n_steps: {}, between))
+    sets = {"train": "generated while training", "valid": f"{config.n_examples:,} examples, generated"}
+    return DataSource(endless(TRAIN), endless(VALID), whole, PureBatches(lambda n_steps: {}, between), sets)
 
 
 def constellations(

@@ -7,9 +7,9 @@ from stacked_capsules.data import constellation, digits, mnist, tfds_images, tfr
 from stacked_capsules.data.batches import from_arrays
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
-from stacked_capsules.data.examples import check
+from stacked_capsules.data.examples import ImageSets, check
 
-#: name -> function of the options that reads both sets: images and labels in memory.
+#: name -> function of the options that reads both sets, images and labels in memory.
 IMAGE_SETS = {
     "mnist": mnist.read,
     "digits": digits.read,
@@ -44,20 +44,27 @@ def load(config: DataConfig) -> DataSource:
         raise UserError(f"--epoch_order={config.epoch_order}: choose one of {', '.join(DRAWN)}")
     if config.dataset == "constellation":
         return constellation.stream(config)
-    train, valid = IMAGE_SETS[config.dataset](config)
+    sets = IMAGE_SETS[config.dataset](config)
     if config.n_train is not None:
-        train = _first(train, config)
-    for name, examples in (("training", train), ("validation", valid)):
+        sets = sets._replace(train=_first(sets.train, config))
+    for name, examples in (("training", sets.train), ("validation", sets.valid)):
         check(examples, f"{config.dataset}, {name} set", config)
-    return from_arrays(
-        train,
-        valid,
+    source = from_arrays(
+        sets.train,
+        sets.valid,
         batch_size=config.batch_size,
         canvas_size=config.canvas_size,
         seed=config.seed,
         shuffle=config.shuffle,
         epoch_order=config.epoch_order,
     )
+    return source._replace(sets=_in_words(sets))
+
+
+def _in_words(sets: ImageSets) -> dict[str, str]:
+    """Returns how many images each set has, and where from."""
+    told = {"train": (sets.train, sets.train_from), "valid": (sets.valid, sets.valid_from)}
+    return {name: f"{len(examples['image']):,} images {place}" for name, (examples, place) in told.items()}
 
 
 def _first(train, config):
