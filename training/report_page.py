@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from training.announcement import duration
 from training.html_page import (
     commands,
     details,
@@ -67,7 +68,7 @@ def steps_and_time(run: RunRecord) -> list[tuple[str, str]]:
     of = f" of {int(wanted):,}" if wanted.isdecimal() and wanted.isascii() else ""
     told = [("steps", f"{last['step']:,.0f}{of}")]
     if last.get("seconds", 0) > 0:
-        told.append(("training time", _duration(last["seconds"])))
+        told.append(("training time", duration(last["seconds"])))
     if last.get("examples_per_s", 0) > 0:
         told.append(("examples per second", f"{last['examples_per_s']:,.4g}"))
     return told
@@ -177,10 +178,3 @@ def _commands(run):
         paragraph("All pictures and curves, step by step:"),
         commands([f"tensorboard --logdir={shlex.quote(folder)}"]),
     )
-
-
-def _duration(seconds):
-    minutes = seconds / 60
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
