@@ -58,12 +58,14 @@ class Evaluation(NamedTuple):
         n_images: that number, where `--num_images_to_process` is not given.
         masks: whether it needs masks.
         factors: whether it needs factors.
+        ranges: whether it writes or reads latents' ranges, which are beside each other however many images.
     """
 
     run: Callable[[EvaluatedRun, Path, int], Scores]
     n_images: int = 320
     masks: bool = False
     factors: bool = False
+    ranges: bool = False
 
 
 def main(_) -> None:
@@ -79,7 +81,9 @@ def main(_) -> None:
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
         iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))
         run.model.config = dataclasses.replace(run.model.config, refinement_iters=iterations)
-    folder = run.results / "eval" / Path(run.snapshot).name
+    shared = ("num_images_to_process",) if evaluation.ranges else ()
+    changed = {name: value for name, value in run.changed.items() if name not in shared}
+    folder = run.results / "eval" / f"{Path(run.snapshot).name}{evaluated_run.mark(changed)}"
     print(f"{run.snapshot} on {FLAGS.dataset}: {FLAGS.eval_type}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,11 +224,11 @@ def _write_activeness(move, found, ranges, folder):
 EVALUATIONS = {
     "ARI_MSE_KL": Evaluation(_ari_mse_kl, masks=True),
     "sample_viz": Evaluation(_sample_viz, n_images=10, masks=True),
-    "disentanglement_preprocessing": Evaluation(_preprocessing),
-    "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1),
-    "activeness": Evaluation(_activeness),
+    "disentanglement_preprocessing": Evaluation(_preprocessing, ranges=True),
+    "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1, ranges=True),
+    "activeness": Evaluation(_activeness, ranges=True),
     "dci": Evaluation(_dci, masks=True, factors=True),
-    "make_gifs": Evaluation(_make_gifs, n_images=1),
+    "make_gifs": Evaluation(_make_gifs, n_images=1, ranges=True),
     "clevrtex": Evaluation(_clevrtex, masks=True),
 }
 

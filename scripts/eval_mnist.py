@@ -8,6 +8,7 @@ Flags of the run are read from its flags.txt; those given here win.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -36,7 +37,8 @@ def main(_) -> None:
     print(f"{run.snapshot} on {FLAGS.dataset}")
     print("\n".join(score_lines(scores)))
     if FLAGS.tsne_figure_name:
-        path = run.results / FLAGS.tsne_figure_name
+        name = Path(FLAGS.tsne_figure_name)
+        path = run.results / f"{name.stem}{evaluated_run.mark(run.changed)}{name.suffix}"
         valid = collected["valid"]
         picture = tsne_plot(valid["posterior"], valid.get("label"), FLAGS.seed)
         try:
