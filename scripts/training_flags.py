@@ -73,6 +73,11 @@ def define() -> None:
     flags.DEFINE_boolean("global_ema_update", True, "False: the averages are updated at reports only.")
     flags.DEFINE_boolean("plot", False, "Writes pictures of intermediate results.")
     flags.DEFINE_integer("plot_steps", 1000, "Steps between pictures.")
+    flags.DEFINE_float(
+        "plot_share",
+        0.01,
+        "Pictures are passed over while earlier ones took more than this part of the time; 0: none is.",
+    )
 
     # Snapshots
     flags.DEFINE_integer("snapshot_secs", 3600, "Seconds between snapshots; 0: none by time.")

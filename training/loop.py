@@ -144,6 +144,8 @@ class _Run:
         self.metrics: dict[str, float] = {}  # of the last step that was looked at
         self.last_report: dict[str, float] = {}
         self.plot_batch: Batch | None = None
+        self.plot_seconds = 0.0
+        self.reported = False  # the page is there from the first report on
         self.failed_reports: set[str] = set()  # kinds that the user was warned of
 
     def to_the_end(self, interruption):
@@ -203,10 +205,15 @@ class _Run:
         if self._due(config.summary_steps):
             statistics = {k: v for k, v in self._look().items() if k in GRADIENT_STATISTICS}
             self.run_log.summary(self.step, {**self._smoothed(), **statistics})
-        if config.plot and self.plots and self._due(config.plot_steps):
+        if config.plot and self.plots and self._due(config.plot_steps) and self._has_time_to_plot():
             self._plot()
         if self._due(config.snapshot_steps):
             self._snapshot()
+
+    def _has_time_to_plot(self):
+        """Whether pictures have taken no more than their share of the time so far."""
+        share, seconds = self.config.plot_share, time.monotonic() - self.start[1]
+        return share == 0.0 or self.plot_seconds <= share * seconds
 
     def _wants_snapshot(self):
         """Whether it is time for a snapshot, by the chief's clock."""
@@ -287,17 +294,22 @@ class _Run:
         line += f", about {time_left(left, rate)} left" if left else ""
         self.bar.clear()
         self.log(line)
+        if not self.reported and self.chief:
+            self._only_reporting("report page", lambda: write_report(self.folder))
+        self.reported = True
 
     def _plot(self):
         self._look()
         if not self.chief:
             return
+        begun = time.monotonic()
         if self.plot_batch is None:
             self.plot_batch = next(iter(self.data.valid(0)))
         self._only_reporting(
             "pictures",
             lambda: self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step)),
         )
+        self.plot_seconds += time.monotonic() - begun
 
     def _only_reporting(self, what, report):
         """Reports; where that fails, warns once and lets the training go on."""
