@@ -6,16 +6,17 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
-from protocols import DataSource, TrainableModel, UserError
+from protocols import UserError
 from protocols.flag_files import FLAGS_FILE
 from protocols.pretrained import is_pretrained
-from protocols.snapshots import find_snapshot, restore_model
-from training.report_page import write_report
-from training.run_folder import read_flags
+from scripts.help_text import topic
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 
@@ -42,6 +43,7 @@ class EvaluatedRun(NamedTuple):
 
 def define_flags() -> None:
     """Defines what all evaluations need, beside the flags of models and data."""
+    topic("Evaluation")
     flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
     flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
     flags.DEFINE_string(
@@ -51,6 +53,12 @@ def define_flags() -> None:
         "weights.",
     )
     flags.DEFINE_integer("seed", 0, "Seed of all that evaluation draws.")
+
+
+def check() -> None:
+    """Raises a UserError where no snapshot is named."""
+    if not FLAGS.snapshot:
+        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
 
 
 def open_run(
@@ -68,8 +76,8 @@ def open_run(
     Raises:
         UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
     """
-    if not FLAGS.snapshot:
-        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
+    from protocols.snapshots import find_snapshot, restore_model
+
     snapshot = find_snapshot(FLAGS.snapshot)
     folder = Path(snapshot).parent
     adopt_saved_flags(folder)
@@ -98,6 +106,8 @@ def adopt_saved_flags(folder: Path) -> None:
     Raises:
         UserError: a saved value is not one that its flag can have.
     """
+    from training.run_folder import read_flags
+
     for name, value in read_flags(folder).items():
         if name in FLAGS and not FLAGS[name].present:
             try:
@@ -115,6 +125,8 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
     Raises:
         UserError: a file cannot be written.
     """
+    from training.report_page import write_report
+
     about = {"snapshot": run.snapshot, "step": run.step, "dataset": FLAGS.dataset, "seed": FLAGS.seed}
     text = json.dumps(about | scores, indent=2) + "\n"
     paths = [run.results / "eval" / f"{script}-{run.step}.json", *([Path(FLAGS.json)] if FLAGS.json else [])]
