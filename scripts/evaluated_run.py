@@ -8,17 +8,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
-from protocols import DataSource, TrainableModel, UserError
+from protocols import UserError
 from protocols.flag_files import FLAGS_FILE
 from protocols.pretrained import is_pretrained
-from protocols.snapshots import find_snapshot, restore_model
+from scripts.help_text import topic
 from scripts.training_flags import as_text
-from training.report_page import write_report
-from training.run_folder import read_flags
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 
@@ -53,6 +54,7 @@ class EvaluatedRun(NamedTuple):
 
 def define_flags() -> None:
     """Defines what all evaluations need, beside the flags of models and data."""
+    topic("Evaluation")
     flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
     flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
     flags.DEFINE_string(
@@ -62,6 +64,12 @@ def define_flags() -> None:
         "weights.",
     )
     flags.DEFINE_integer("seed", 0, "Seed of all that evaluation draws.")
+
+
+def check() -> None:
+    """Raises a UserError where no snapshot is named."""
+    if not FLAGS.snapshot:
+        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
 
 
 def open_run(
@@ -79,8 +87,8 @@ def open_run(
     Raises:
         UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
     """
-    if not FLAGS.snapshot:
-        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
+    from protocols.snapshots import find_snapshot, restore_model
+
     snapshot = find_snapshot(FLAGS.snapshot)
     folder = Path(snapshot).parent
     changed = adopt_saved_flags(folder)
@@ -116,6 +124,8 @@ def adopt_saved_flags(folder: Path) -> dict[str, str]:
     Raises:
         UserError: a saved value is not one that its flag can have.
     """
+    from training.run_folder import read_flags
+
     saved, texts, changed = read_flags(folder), as_text(), {}
     for name in FLAGS:
         flag, as_trained = FLAGS[name], saved.get(name)
@@ -158,6 +168,8 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
     Raises:
         UserError: a file cannot be written.
     """
+    from training.report_page import write_report
+
     about = {"snapshot": run.snapshot, "step": run.step, "dataset": FLAGS.dataset, "seed": FLAGS.seed}
     about |= {"data": run.data.sets.get("valid", ""), "changed_flags": run.changed}
     text = json.dumps(about | scores, indent=2) + "\n"

@@ -10,15 +10,10 @@ a fixed number of scenes.
 
 from pathlib import Path
 
-import tqdm
 from absl import flags
-from PIL import Image
 
-from emorl.data import GENERATORS
-from emorl.data.generated import TEST, draw_set
-from emorl.data.h5_writer import write_generated
-from emorl.plots import scenes_picture
-from protocols import Seed, UserError
+from emorl.data import GENERATED
+from protocols import UserError
 from scripts import command_line
 
 FLAGS = flags.FLAGS
@@ -28,7 +23,7 @@ _SHOWN = 10  # scenes in a picture
 
 def define() -> None:
     """Defines the flags."""
-    flags.DEFINE_enum("dataset", "tetrominoes", sorted(GENERATORS), "Which generator.")
+    flags.DEFINE_enum("dataset", "tetrominoes", sorted(GENERATED), "Which generator.")
     flags.DEFINE_string("out", None, "File to write.", required=True)
     flags.DEFINE_integer("n_train", 60_000, "Training scenes.", lower_bound=1)
     flags.DEFINE_integer("n_test", 320, "Test scenes.", lower_bound=1)
@@ -39,6 +34,15 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     """Writes the file."""
+    import tqdm
+    from PIL import Image
+
+    from emorl.data import GENERATORS
+    from emorl.data.generated import TEST, draw_set
+    from emorl.data.h5_writer import write_generated
+    from emorl.plots import scenes_picture
+    from protocols import Seed
+
     path = Path(FLAGS.out)
     if path.exists() and not FLAGS.overwrite:
         raise UserError(f"{path} exists: give another --out, or --overwrite.")

@@ -23,18 +23,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from protocols import UserError
 from protocols.flag_files import FLAGS_FILE, read_flag_file
 from protocols.pretrained import SCORES_FILE, neutral_flags, score_at
-from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
 from scripts import command_line
 from scripts.run_package import package_of_run
-from training.run_folder import write_flags
-from training.run_record import current_commit
-from training.snapshots import write_snapshot
 
 FLAGS = flags.FLAGS
 
@@ -68,6 +63,13 @@ _WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
 
 def main(_) -> None:
     """Loads the model, writes its weights and what is known of them, and moves the folder into place."""
+    import numpy as np
+
+    from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
+    from training.run_folder import write_flags
+    from training.run_record import current_commit
+    from training.snapshots import write_snapshot
+
     for name in _REQUIRED:
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing: {FLAGS[name].help}")

@@ -16,7 +16,7 @@ from emorl.data.stored import Rows, stored_source
 from emorl.data.tetrominoes import tetromino_scenes
 from protocols import DataSource, UserError
 
-#: Data sets that need no file.
+#: What draws the scenes of the data sets of `GENERATED`.
 GENERATORS = {"tetrominoes": tetromino_scenes, "multi_dsprites": multi_dsprites_scenes}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocols import DataSource, UserError
 from stacked_capsules.data import constellation, digits, mnist, tfds_images, tfrecord
 from stacked_capsules.data.batches import from_arrays
-from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.config import DATASETS, DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
 from stacked_capsules.data.examples import ImageSets, check
 
@@ -17,7 +17,6 @@ IMAGE_SETS = {
     "cifar10": tfds_images.read_cifar10,
     "tfrecord": tfrecord.read,
 }
-DATASETS = (*IMAGE_SETS, "constellation")
 
 
 def load(config: DataConfig) -> DataSource:
