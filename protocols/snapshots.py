@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,16 +39,16 @@ def list_snapshots(folder: Path) -> list[str]:
     return [prefix for prefix in prefixes if os.path.exists(prefix + DATA)]
 
 
-def find_snapshot(path: str | Path) -> str:
+def find_snapshot(path: str | Path, models: Collection[str] = ()) -> str:
     """Returns the prefix that a user means by a prefix, one of its files, or a run's folder (the newest).
 
-    `pretrained/NAME` is found from any folder.
+    `pretrained/NAME` is found from any folder, where it is of one of the `models`, by default of any.
 
     Raises:
         UserError: there is no such snapshot.
     """
     path = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})$", "", os.path.expanduser(path))
-    path = beside_packages(path)
+    path = beside_packages(path, models)
     if os.path.exists(path + INDEX):
         return path
     folder = path if os.path.isdir(path) else os.path.dirname(path)
