@@ -55,8 +55,16 @@ def find_snapshot(path: str | Path, models: Collection[str] = ()) -> str:
     present = list_snapshots(Path(folder or "."))
     if os.path.isdir(path) and present:
         return present[-1]
-    names = ", ".join(os.path.basename(prefix) for prefix in present) or "none"
-    raise UserError(f"there is no snapshot {path!r}; {folder or '.'} holds: {names}")
+    folder = folder or "."
+    names = [os.path.basename(prefix) for prefix in present]
+    if not names and os.path.isdir(folder):  # it may be the folder of all runs
+        runs = [name for name in sorted(os.listdir(folder)) if list_snapshots(Path(folder, name))]
+        if runs:
+            raise UserError(
+                f"there is no snapshot {path!r}; {folder} holds the runs {', '.join(runs)}: "
+                f"give --snapshot={os.path.join(folder, runs[0])} or another"
+            )
+    raise UserError(f"there is no snapshot {path!r}; {folder} holds: {', '.join(names) or 'none'}")
 
 
 def read_snapshot(prefix: str) -> dict[str, np.ndarray]:
