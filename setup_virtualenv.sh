@@ -12,6 +12,7 @@ _setup() {
     local python="${PYTHON:-python3}"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
       || { _setup_fail "$python is missing or older than Python 3.11; install 3.11 or newer, or set PYTHON=/path/to/python3.11"; return 1; }
+    echo "setup_virtualenv.sh: installs requirements.txt into $_repo/.venv, once: 2.9 GB, a few minutes"
     "$python" -m venv "$_repo/.venv" \
       || { _setup_fail "$python cannot make a virtual environment in $_repo/.venv; install its venv module or make the folder writable"; return 1; }
     "$_repo/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 -r "$_repo/requirements.txt" >"$_repo/.venv/pip.log" 2>&1 \

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from protocols.quiet_tensorflow import import_tensorflow
+
 
 def lazy_names(
     package: str, modules: Mapping[str, str]
@@ -22,6 +24,7 @@ def lazy_names(
     def get(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        import_tensorflow()
         value = getattr(importlib.import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)  # it is not asked for again
         return value

@@ -17,6 +17,7 @@ from absl import app, flags
 
 from protocols import UserError
 from protocols.flag_files import CONFIGS
+from protocols.quiet_tensorflow import import_tensorflow
 from scripts.help_text import FULL_HELP, HELP, asks_for_help, help_text
 
 if TYPE_CHECKING:
@@ -86,19 +87,6 @@ def make_deterministic(wanted: bool) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-
-
-def import_tensorflow() -> None:
-    """Imports it without what it writes on standard error before it looks at the log level."""
-    standard_error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import tensorflow as tf
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
-        os.close(nowhere)
-    tf.get_logger().setLevel("WARNING")
 
 
 def _outcome(main, arguments, takes_arguments, check):

@@ -167,6 +167,7 @@ def main(_) -> None:
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, how = recipe(config, replicas)
 
+    training_flags.warn_of_slow_precision()
     training_flags.warn_of_late_starts(config.max_train_steps, "objects_from", "parts_until", "cosine_from")
     shaping = scae_flags.architecture_flags()
     with training_flags.prepared_folder(folder, replicas, shaping, model, FLAGS.checkpoint):

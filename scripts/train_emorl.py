@@ -98,6 +98,7 @@ def main(_) -> None:
     model, data, steps = recipe(config, replicas)
     data = with_threads(with_validation(data), FLAGS.num_workers)
 
+    training_flags.warn_of_slow_precision()
     training_flags.warn_of_late_starts(config.max_train_steps, "cosine_from")
     shaping = emorl_flags.architecture_flags()
     with training_flags.prepared_folder(folder, replicas, shaping, model, begin_with):

@@ -117,6 +117,17 @@ def warn_of_late_starts(n_steps: int, *names: str) -> None:
             print(f"warning: --{name}={FLAGS[name].value} has no effect: the run ends at step {n_steps}")
 
 
+def warn_of_slow_precision() -> None:
+    """Warns where bfloat16 was asked for and is slow: on old processors, without a GPU."""
+    import tensorflow as tf
+
+    from protocols.precision import slow_bfloat16
+
+    slow = slow_bfloat16() if FLAGS.precision != "float32" else None
+    if slow and not tf.config.list_physical_devices("GPU"):
+        print(f"warning: --precision={FLAGS.precision}: {slow}", flush=True)
+
+
 def replicas(batch_size: int) -> Replicas:
     """Makes the replicas that the flags ask for.
 

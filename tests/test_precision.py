@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import protocols.precision
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from protocols import Seed, UserError
 from stacked_capsules.experiments import SCAEConfig, make_scae
@@ -47,6 +48,15 @@ def test_bfloat16_stays_near_float32(make, config):
     assert tf.norm(got_gradients - want_gradients) < 0.2 * tf.norm(want_gradients)
     again = type(mixed).from_config(mixed.get_config())
     assert again.get_config() == mixed.get_config()
+
+
+@pytest.mark.parametrize(
+    ("flags", "slow"), [("avx2 fma", True), ("avx2 avx512f avx512bw", False), ("fp asimd", False)]
+)
+def test_processors_on_which_bfloat16_is_slow(monkeypatch, tmp_path, flags, slow):
+    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+    monkeypatch.setattr(protocols.precision, "_CPU_INFO", str(tmp_path / "cpuinfo"))
+    assert ("use --precision=float32" in (protocols.precision.slow_bfloat16() or "")) == slow
 
 
 def test_unknown_precision():

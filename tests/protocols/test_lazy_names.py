@@ -31,6 +31,12 @@ def test_importing_them_imports_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_models_are_built_in_silence():
+    code = "import stacked_capsules; stacked_capsules.build('digits', n_part_caps=2, n_obj_caps=2)"
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ended.stdout + ended.stderr == ""
+
+
 def test_names_that_need_no_tensorflow_are_those_that_can_be_loaded():
     images = stacked_capsules.data.loading.IMAGE_SETS
     assert set(stacked_capsules.data.DATASETS) == {*images, "constellation"}

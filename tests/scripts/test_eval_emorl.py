@@ -56,10 +56,15 @@ def evaluate(processes, runs, tmp_path_factory):
         )
         assert ended.code == 0, ended.stderr
         scores = json.loads(path.read_text())
-        assert scores == json.loads((runs[name] / "eval" / f"eval_emorl_{eval_type}-2.json").read_text())
+        changed = scores["changed_flags"]
+        assert changed == dict(flag[2:].split("=") for flag in flags if "_slot" not in flag)
+        own = runs[name] / "eval" / f"eval_emorl_{eval_type}-2{mark(changed)}.json"
+        assert scores == json.loads(own.read_text())
         assert scores["step"] == 2
         assert scores["seed"] == 3
-        return scores, runs[name] / "eval" / "model.ckpt-2", ended.stdout
+        if eval_type in ("activeness", "make_gifs") or eval_type.startswith("disentanglement"):
+            changed.pop("num_images_to_process", None)
+        return scores, runs[name] / "eval" / f"model.ckpt-2{mark(changed)}", ended.stdout
 
     return run
 

@@ -55,6 +55,21 @@ def test_scores_the_newest_snapshot_with_the_flags_of_its_run(processes, digits_
         assert picture.size == (880, 800)
 
 
+@pytest.mark.slow
+def test_scores_with_changed_flags_leave_those_of_the_run_alone(processes, digits_run):
+    flags = (f"--snapshot={digits_run}/model.ckpt-10", "--n_train=200", "--seed=3", "--batch_size=256")
+    result = processes.run("scripts.eval_mnist", *flags)
+    assert result.code == 0, result.stderr
+    assert "scored with --n_train=200" in result.stdout
+    assert not (digits_run / "eval" / "eval_mnist-10.json").exists()
+    scores = json.loads((digits_run / "eval" / "eval_mnist-10.n_train=200.json").read_text())
+    assert scores["changed_flags"] == {"n_train": "200"}
+    assert scores["data"] == "296 images in scikit-learn"
+    assert scores["n_examples"]["train"] == 200
+    assert (digits_run / "tsne.n_train=200.png").exists()
+    assert "eval_mnist, step 10, with --n_train=200" in (digits_run / "report.html").read_text()
+
+
 def test_flags_given_by_hand_win(processes, digits_run):
     result = processes.run("scripts.eval_mnist", f"--snapshot={digits_run}/model.ckpt-10", "--n_obj_caps=5")
     assert "another architecture" in result.mistake

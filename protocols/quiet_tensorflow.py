@@ -1,0 +1,26 @@
+"""TensorFlow without what it prints about drivers and instructions when it is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow, once; its warnings and errors are shown afterwards as the environment says.
+
+    What stops it comes as an exception; TF_CPP_MIN_LOG_LEVEL=0 shows everything.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
+    standard_error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    if quiet:  # it writes some lines before it looks at the level
+        os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        os.close(nowhere)
+    tf.get_logger().setLevel("WARNING")
