@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 FLAGS = flags.FLAGS
 
 #: Flags that say where things lie and what is done, not what is scored.
-_NO_CHANGE = ("snapshot", "json", "results", "eval_type", "tsne_figure_name", "disentangle_slot", "flagfile")
+_NO_CHANGE = (
+    "snapshot",
+    "json",
+    "results",
+    "eval_type",
+    "tsne_figure_name",
+    "disentangle_slot",
+    "flagfile",
+    "batch_size",
+)
 #: Data that are the same wherever they lie.
 _SAME_ANYWHERE = ("mnist", "svhn", "cifar10")
 _LONGEST_NAME = 80
