@@ -37,12 +37,16 @@ class DataSource(NamedTuple):
         valid: start -> endless dataset of validation batches from the start-th on, for reports.
         whole: "train" or "valid" -> that set once, in order; the last batch may be smaller.
         pure: the training batches without tf.data; None: they cannot be had so.
+        about: a line that tells what was found where; empty: there is nothing to tell.
+        classes: names of the labels; empty: there are none.
     """
 
     train: Callable[[int], tf.data.Dataset]
     valid: Callable[[int], tf.data.Dataset]
     whole: Callable[[str], tf.data.Dataset]
     pure: PureBatches | None = None
+    about: str = ""
+    classes: tuple[str, ...] = ()
 
 
 def order_of_steps(

@@ -80,7 +80,10 @@ def open_run(
         )
     model = make_model()
     step = restore_model(snapshot, model)
-    return EvaluatedRun(folder, results_folder(folder), snapshot, step, model, load_data())
+    data = load_data()
+    if data.about:
+        print(data.about)
+    return EvaluatedRun(folder, results_folder(folder), snapshot, step, model, data)
 
 
 def results_folder(folder: Path) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 
 from absl import flags
 
-from protocols import TrainableModel, UserError
-from stacked_capsules.data import DataConfig
+from protocols import DataSource, TrainableModel, UserError
+from stacked_capsules.data import DataConfig, image_folder, load
 from stacked_capsules.data.constellation import NAMED_GROUPS
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 
@@ -22,13 +22,17 @@ _NOT_FOR_XLA = ("skip_absent_points", "encoder_lanes")
 def define() -> None:
     """Defines them, grouped by what they shape."""
     # Data
-    flags.DEFINE_string("dataset", "mnist", "mnist, digits, constellation, tfrecord, svhn or cifar10.")
-    flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data, mnist.npz or TFRecord files.")
+    flags.DEFINE_string(
+        "dataset", "mnist", "mnist, digits, constellation, tfrecord, images, svhn or cifar10."
+    )
+    flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data, mnist.npz, TFRecords or images.")
     flags.DEFINE_string("valid_file", None, "tfrecord: the validation file, where it is not in --data_dir.")
     flags.DEFINE_integer("batch_size", 32, "Global batch size, over all replicas.")
-    flags.DEFINE_integer("canvas_size", 28, "Side of the image; smaller images are shifted in it.")
+    flags.DEFINE_integer(
+        "canvas_size", 28, "Side of the image; files are resized to it, others shifted in it."
+    )
     flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
-    flags.DEFINE_integer("n_classes", 10, "Number of labels.", lower_bound=1)
+    flags.DEFINE_integer("n_classes", 10, "Number of labels; of images: of their sub-folders.", lower_bound=1)
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
     flags.DEFINE_string(
         "epoch_order",
@@ -148,6 +152,18 @@ def data_config(**values: Any) -> DataConfig:
     """
     patterns = {"which_patterns": read_patterns(FLAGS.which_patterns)}
     return DataConfig(**(_fields_from_flags(DataConfig) | patterns | values))
+
+
+def load_data() -> DataSource:
+    """Opens the data that the flags describe; of images by class, sets `--n_classes` where it is not given.
+
+    Raises:
+        UserError: a flag or a file is wrong.
+    """
+    config = data_config()
+    if config.dataset == "images" and not FLAGS["n_classes"].present:
+        FLAGS.n_classes = len(image_folder.find(config).classes) or FLAGS.n_classes
+    return load(data_config())
 
 
 def make_model() -> TrainableModel:

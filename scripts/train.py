@@ -1,6 +1,7 @@
 """Trains SCAE or the constellation autoencoder.
 
 One process:        python -m scripts.train --flagfile=configs/mnist.flags --data_dir=DIR
+Your own images:    python -m scripts.train --dataset=images --data_dir=FOLDER --name=mine
 Several replicas:   ... --strategy=mirrored --replicas=2   (GPUs, or logical CPU devices where there are none)
 Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
 The same command again goes on from the last snapshot; --overwrite starts anew.
@@ -13,7 +14,6 @@ from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
 from scripts import command_line, scae_flags, training_flags
-from stacked_capsules.data import load
 from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
 from training.gradient_clipping import Clipping
 from training.loop import train
@@ -67,7 +67,7 @@ def train_config() -> TrainConfig:
 
 def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
     """Returns the model that the flags describe, what it learns from, and how."""
-    data = load(scae_flags.data_config())
+    data = scae_flags.load_data()
     with replicas.scope():
         model = scae_flags.make_model()
     return (
@@ -155,6 +155,8 @@ def main(_) -> None:
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, how = recipe(config, replicas)
+    if data.about:
+        print(data.about)
 
     training_flags.warn_of_late_starts(config.max_train_steps, "objects_from", "parts_until", "cosine_from")
     shaping = scae_flags.architecture_flags()
@@ -168,7 +170,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),
-            facts=training_flags.facts(),
+            facts=training_flags.facts(data),
             begin_with=FLAGS.checkpoint,
             weights_alone=True,
         )

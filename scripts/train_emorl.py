@@ -103,7 +103,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=training_flags.as_text(),
-            facts=training_flags.facts(),
+            facts=training_flags.facts(data),
             begin_with=begin_with,
             weights_alone=bool(FLAGS.weights_from),
             bar=FLAGS.tqdm,

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from absl import flags
 
-from protocols import TrainableModel, UserError
+from protocols import DataSource, TrainableModel, UserError
 from protocols.snapshots import find_snapshot, list_snapshots, read_model
 from training.replicas import STRATEGIES, Replicas, make_replicas
 from training.run_folder import folder_of_run, prepare_run_folder
@@ -189,11 +189,12 @@ def asks_for_help(arguments: list[str]) -> bool:
     return any(argument.lstrip("-").startswith("help") for argument in arguments)
 
 
-def facts() -> dict[str, Any]:
-    """Returns what a run's report tells of its flags: the seed, and which differ from the defaults."""
+def facts(data: DataSource) -> dict[str, Any]:
+    """Returns what `run.json` tells: the seed, which flags differ from the defaults, and of the data."""
     changed = [flag for flag in _ours() if flag.value not in (None, flag.default)]
     told = {flag.name: _text(flag) for flag in changed if flag.name != "overwrite"}
-    return {"seed": FLAGS.seed, "changed_flags": told}
+    of_data = {"data": data.about, "classes": data.classes} if data.about else {}
+    return {"seed": FLAGS.seed, "changed_flags": told, **of_data}
 
 
 def _ours():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols import DataSource, UserError
-from stacked_capsules.data import constellation, digits, mnist, tfds_images, tfrecord
+from stacked_capsules.data import constellation, digits, image_folder, mnist, tfds_images, tfrecord
 from stacked_capsules.data.batches import from_arrays
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
@@ -16,6 +16,7 @@ IMAGE_SETS = {
     "svhn": tfds_images.read_svhn,
     "cifar10": tfds_images.read_cifar10,
     "tfrecord": tfrecord.read,
+    "images": image_folder.read,
 }
 DATASETS = (*IMAGE_SETS, "constellation")
 
@@ -49,7 +50,7 @@ def load(config: DataConfig) -> DataSource:
         train = _first(train, config)
     for name, examples in (("training", train), ("validation", valid)):
         check(examples, f"{config.dataset}, {name} set", config)
-    return from_arrays(
+    source = from_arrays(
         train,
         valid,
         batch_size=config.batch_size,
@@ -58,6 +59,10 @@ def load(config: DataConfig) -> DataSource:
         shuffle=config.shuffle,
         epoch_order=config.epoch_order,
     )
+    if config.dataset == "images":
+        found = image_folder.find(config)
+        return source._replace(about=image_folder.about(config, found), classes=found.classes)
+    return source
 
 
 def _first(train, config):

@@ -1,0 +1,57 @@
+"""A user's own images, as a folder of PNG and JPEG files; sub-folders are classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from protocols import UserError
+from protocols.image_files import check_not_black, read_images
+from protocols.image_folders import ImageFolder, find_images
+from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.examples import Examples
+
+_NAMED = 10  # classes that a line tells
+
+
+def read(config: DataConfig) -> tuple[Examples, Examples]:
+    """Returns training and validation images of the folder `data_dir`, cut and resized to the canvas."""
+    if config.n_channels not in (1, 3):
+        raise UserError(f"--n_channels={config.n_channels}: image files are read as gray, 1, or color, 3")
+    if config.canvas_size < 1:
+        raise UserError(f"--canvas_size={config.canvas_size}: must be at least 1")
+    found = find(config)
+    if found.classes and len(found.classes) != config.n_classes:
+        raise UserError(
+            f"{config.data_dir}: has {len(found.classes)} sub-folders with images, one a class; "
+            f"set --n_classes={len(found.classes)}"
+        )
+    both = []
+    for image_set in (found.train, found.valid):
+        examples = {"image": read_images(image_set.paths, config.canvas_size, config.n_channels)}
+        if found.classes:
+            examples["label"] = np.array(image_set.labels, np.int64)  # [N]
+        both.append(examples)
+    check_not_black(both[0]["image"], config.data_dir)
+    return tuple(both)
+
+
+def find(config: DataConfig) -> ImageFolder:
+    """Returns which images there are, without reading them."""
+    if config.data_dir is None:
+        raise UserError("--dataset=images: set --data_dir to a folder of PNG or JPEG files")
+    if Path(config.data_dir).expanduser().is_file():
+        raise UserError(f"{config.data_dir}: is a file; set --data_dir to the folder that holds the images")
+    return find_images(config.data_dir)
+
+
+def about(config: DataConfig, found: ImageFolder) -> str:
+    """Returns a line that tells what was found, and what becomes of it."""
+    size, color = config.canvas_size, "gray" if config.n_channels == 1 else "color"
+    told = [f"{name} ({i})" for i, name in enumerate(found.classes)]
+    classes = ", ".join(told[:_NAMED]) + (", ..." if len(told) > _NAMED else "") or "none"
+    return (
+        f"{config.data_dir}: {len(found.train.paths):,} training and {len(found.valid.paths):,} validation "
+        f"images ({found.split}), the middle square of each as {size}x{size} in {color}; classes: {classes}"
+    )

@@ -1,0 +1,43 @@
+"""A user's own files, from a folder to scores, as a user starts it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.scripts.tiny_runs import TRAIN
+from training.run_folder import read_flags
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Three classes of ten pictures each, of several sizes."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for i in range(30):
+        path = folder / f"class {'abc'[i % 3]}" / f"{i:02d}.{'png' if i % 2 else 'jpg'}"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, [30 + i, 40, 3], np.uint8)).save(path)
+    return folder
+
+
+def test_pictures_by_class(processes, pictures, tmp_path):
+    own = ("--dataset=images", f"--data_dir={pictures}", f"--logdir={tmp_path}/{{name}}")
+    ended = processes.run("scripts.train", *TRAIN, *own)
+    assert ended.code == 0, ended.stderr
+    assert f"{pictures}: 27 training and 3 validation images" in ended.stdout
+    assert read_flags(tmp_path / "tiny")["n_classes"] == "3"
+    classes = ["class a", "class b", "class c"]
+    assert json.loads((tmp_path / "tiny" / "run.json").read_text())["classes"] == classes
+    flags = (f"--snapshot={tmp_path}/tiny", f"--json={tmp_path}/scores.json", "--tsne_figure_name=")
+    ended = processes.run("scripts.eval_mnist", *flags)
+    assert ended.code == 0, ended.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["classes"] == classes
+    assert scores["n_examples"] == {"train": 27, "valid": 3}
+    mistake = processes.run("scripts.train", *TRAIN, *own, "--n_classes=10", "--name=other").mistake
+    assert "set --n_classes=3" in mistake
+    assert not (tmp_path / "other").exists()
