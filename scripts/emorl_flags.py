@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -23,9 +24,13 @@ def define() -> None:
     """Defines them, grouped as the original groups its options."""
     # Data: the original's dataset.*
     flags.DEFINE_string(
-        "dataset", "tetrominoes", "tetrominoes, multi_dsprites, clevr6, clevr6_128, clevrtex."
+        "dataset",
+        "tetrominoes",
+        "tetrominoes, multi_dsprites, clevr6, clevr6_128, clevrtex; images: scenes of your own.",
     )
-    flags.DEFINE_string("data_path", "", "An .h5 or .tfrecords file, or a folder; empty: the generator.")
+    flags.DEFINE_string(
+        "data_path", "", "An .h5 or .tfrecords file, or a folder, of images say; empty: the generator."
+    )
     flags.DEFINE_string("h5_path", "", "Name of the file, where --data_path is a folder.")
     flags.DEFINE_boolean("masks", False, "Without effect: an evaluation reads masks where it needs them.")
     flags.DEFINE_boolean("factors", False, "Without effect: an evaluation reads factors where it needs them.")
@@ -65,8 +70,13 @@ def define() -> None:
 
 
 def data_config(**values: Any) -> DataConfig:
-    """Returns the data's options that the flags give; `values` go before them."""
-    return DataConfig(**(_fields_from_flags(DataConfig) | values))
+    """Returns the data's options that the flags give; `values` go before them.
+
+    A folder as `--data_path`, without more, makes `--dataset` "images".
+    """
+    if not FLAGS["dataset"].present and not FLAGS.h5_path and FLAGS.data_path:
+        FLAGS.dataset = "images" if Path(FLAGS.data_path).expanduser().is_dir() else FLAGS.dataset
+    return DataConfig(**(_fields_from_flags(DataConfig) | {"input_size": _input_size()} | values))
 
 
 def load_data(**values: Any) -> DataSource:
@@ -115,9 +125,11 @@ def architecture_flags() -> set[str]:
 
 def _input_size():
     try:
-        return tuple(int(number) for number in FLAGS.input_size)
+        channels, height, width = (int(number) for number in FLAGS.input_size)
     except ValueError:
-        raise UserError(f"--input_size={','.join(FLAGS.input_size)}: give integers, 3,64,64 say") from None
+        given = ",".join(FLAGS.input_size)
+        raise UserError(f"--input_size={given}: give integers, 3,64,64 say") from None
+    return channels, height, width
 
 
 def _fields_from_flags(config_class):

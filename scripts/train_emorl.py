@@ -2,6 +2,7 @@
 
 Generated scenes:   python -m scripts.train_emorl --flagfile=configs/tetrominoes.flags
 Stored scenes:      ... --data_path=tetrominoes.h5
+Your own images:    python -m scripts.train_emorl --data_path=FOLDER --name=mine
 Several replicas:   ... --strategy=mirrored --replicas=2
 Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
 The same command again goes on from the last snapshot; --overwrite starts anew.
@@ -89,6 +90,8 @@ def main(_) -> None:
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, steps = recipe(config, replicas)
+    if data.about:
+        print(data.about)
     data = with_threads(with_validation(data), FLAGS.num_workers)
 
     training_flags.warn_of_late_starts(config.max_train_steps, "cosine_from")

@@ -2,6 +2,6 @@
 
 from emorl.data.config import DATASETS, DataConfig
 from emorl.data.factors import FACTORS, Factor
-from emorl.data.load import GENERATORS, load
+from emorl.data.load import GENERATORS, has_masks, load
 
-__all__ = ["DATASETS", "FACTORS", "GENERATORS", "DataConfig", "Factor", "load"]
+__all__ = ["DATASETS", "FACTORS", "GENERATORS", "DataConfig", "Factor", "has_masks", "load"]
