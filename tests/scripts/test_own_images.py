@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scripts.tiny_runs import TRAIN
+from tests.scripts.tiny_runs import SCENES, TRAIN
 from training.run_folder import read_flags
 
 pytestmark = pytest.mark.slow
@@ -41,3 +41,25 @@ def test_pictures_by_class(processes, pictures, tmp_path):
     mistake = processes.run("scripts.train", *TRAIN, *own, "--n_classes=10", "--name=other").mistake
     assert "set --n_classes=3" in mistake
     assert not (tmp_path / "other").exists()
+
+
+def test_scenes_without_masks(processes, pictures, tmp_path):
+    """A folder as --data_path needs no name of a data set."""
+    flags = [flag for flag in SCENES if "dataset" not in flag and "input_size" not in flag]
+    own = (f"--data_path={pictures}/class a", "--input_size=3,20,20", "--iters=1", "--name=own")
+    ended = processes.run("scripts.train_emorl", *flags, *own, f"--logdir={tmp_path}/{{name}}")
+    assert ended.code == 0, ended.stderr
+    assert "9 training and 1 validation scenes (each tenth held out)" in ended.stdout
+    assert read_flags(tmp_path / "own")["dataset"] == "images"
+    ended = processes.run(
+        "scripts.eval_emorl", f"--snapshot={tmp_path}/own", f"--json={tmp_path}/scores.json"
+    )
+    assert ended.code == 0, ended.stderr
+    assert "warning: the data have no masks" in ended.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert (scores["dataset"], scores["num_images"], scores["ARI"]) == ("images", 1, None)
+    assert scores["MSE"]["mean"] > 0
+    mistake = processes.run(
+        "scripts.eval_emorl", f"--snapshot={tmp_path}/own", "--eval_type=clevrtex"
+    ).mistake
+    assert "has no masks, which this needs" in mistake
