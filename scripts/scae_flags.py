@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags
 
 from protocols import DataSource, TrainableModel, UserError
-from stacked_capsules.data import DataConfig, image_folder, load
+from stacked_capsules.data import DataConfig, class_names, load
 from stacked_capsules.data.constellation import NAMED_GROUPS
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 
@@ -155,14 +155,13 @@ def data_config(**values: Any) -> DataConfig:
 
 
 def load_data() -> DataSource:
-    """Opens the data that the flags describe; of images by class, sets `--n_classes` where it is not given.
+    """Opens the data that the flags describe; where their classes have names, `--n_classes` is their number.
 
     Raises:
         UserError: a flag or a file is wrong.
     """
-    config = data_config()
-    if config.dataset == "images" and not FLAGS["n_classes"].present:
-        FLAGS.n_classes = len(image_folder.find(config).classes) or FLAGS.n_classes
+    if not FLAGS["n_classes"].present:
+        FLAGS.n_classes = len(class_names(data_config())) or FLAGS.n_classes
     return load(data_config())
 
 

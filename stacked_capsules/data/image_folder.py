@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from protocols import UserError
 from protocols.image_files import check_not_black, read_images
 from protocols.image_folders import ImageFolder, find_images
+from stacked_capsules.data import tfrecord
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples
 
@@ -22,11 +24,6 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
     if config.canvas_size < 1:
         raise UserError(f"--canvas_size={config.canvas_size}: must be at least 1")
     found = find(config)
-    if found.classes and len(found.classes) != config.n_classes:
-        raise UserError(
-            f"{config.data_dir}: has {len(found.classes)} sub-folders with images, one a class; "
-            f"set --n_classes={len(found.classes)}"
-        )
     both = []
     for image_set in (found.train, found.valid):
         examples = {"image": read_images(image_set.paths, config.canvas_size, config.n_channels)}
@@ -35,6 +32,33 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
         both.append(examples)
     check_not_black(both[0]["image"], config.data_dir)
     return tuple(both)
+
+
+def pack(config: DataConfig, folder: Path) -> Examples:
+    """Writes what `read` gives as TFRecords, with the names of classes, for `--dataset=tfrecord`.
+
+    Args:
+        config: Of the images.
+        folder: Where to; it is made.
+
+    Returns:
+        The validation images.
+
+    Raises:
+        UserError: An image cannot be read, or a file cannot be written.
+    """
+    train, valid = read(config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, examples in (("train", train), ("valid", valid)):
+            tfrecord.write(folder / f"{name}.tfrecord", examples["image"], examples.get("label"))
+        names, classes = folder / tfrecord.CLASSES_FILE, find(config).classes
+        names.unlink(missing_ok=True)
+        if classes:
+            names.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"{folder}: cannot be written ({' '.join(str(error).split())})") from None
+    return valid
 
 
 def find(config: DataConfig) -> ImageFolder:

@@ -45,6 +45,9 @@ def load(config: DataConfig) -> DataSource:
         raise UserError(f"--epoch_order={config.epoch_order}: choose one of {', '.join(DRAWN)}")
     if config.dataset == "constellation":
         return constellation.stream(config)
+    classes = class_names(config)
+    if classes and len(classes) != config.n_classes:
+        raise UserError(f"{config.data_dir}: has {len(classes)} classes; set --n_classes={len(classes)}")
     train, valid = IMAGE_SETS[config.dataset](config)
     if config.n_train is not None:
         train = _first(train, config)
@@ -59,10 +62,21 @@ def load(config: DataConfig) -> DataSource:
         shuffle=config.shuffle,
         epoch_order=config.epoch_order,
     )
+    about = image_folder.about(config, image_folder.find(config)) if config.dataset == "images" else ""
+    return source._replace(about=about, classes=classes)
+
+
+def class_names(config: DataConfig) -> tuple[str, ...]:
+    """Returns the names of the labels, of image files those of their folders; empty: they have no names.
+
+    Raises:
+        UserError: It is unclear which they are, or there are no images.
+    """
     if config.dataset == "images":
-        found = image_folder.find(config)
-        return source._replace(about=image_folder.about(config, found), classes=found.classes)
-    return source
+        return image_folder.find(config).classes
+    if config.dataset == "tfrecord" and config.data_dir is not None:
+        return tfrecord.class_names(config)
+    return ()
 
 
 def _first(train, config):

@@ -17,6 +17,8 @@ from stacked_capsules.data.examples import Examples, check_integers
 #: Files of a folder that are read, and which of them are for validation.
 RECORD_FILE = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$")
 VALIDATION_FILE = re.compile(r"(^|[^a-z])(val|valid|validation|test|eval)([^a-z]|$)", re.IGNORECASE)
+#: Names of the classes in the order of their labels, one a line; it may be absent.
+CLASSES_FILE = "classes.txt"
 #: Without validation files each tenth record is held out.
 HOLD_OUT_EVERY = 10
 
@@ -53,6 +55,17 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
             "validation; set --valid_file"
         )
     return tuple({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
+
+
+def class_names(config: DataConfig) -> tuple[str, ...]:
+    """Returns the names of the labels, where `data_dir` is a folder that has a file of them."""
+    path = Path(config.data_dir or "").expanduser() / CLASSES_FILE
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as names of classes, one a line ({error})") from None
 
 
 def write(
