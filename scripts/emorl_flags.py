@@ -19,6 +19,8 @@ MODELS = {
     "SlotAttention": (SlotAttentionConfig, make_slot_attention),
 }
 
+_SCENE_FILES = (".h5", ".tfrecords")  # a folder of these is not one of images; `--h5_path` names one
+
 
 def define() -> None:
     """Defines them, grouped as the original groups its options."""
@@ -74,8 +76,10 @@ def data_config(**values: Any) -> DataConfig:
 
     A folder as `--data_path`, without more, makes `--dataset` "images".
     """
-    if not FLAGS["dataset"].present and not FLAGS.h5_path and FLAGS.data_path:
-        FLAGS.dataset = "images" if Path(FLAGS.data_path).expanduser().is_dir() else FLAGS.dataset
+    if FLAGS.data_path and not FLAGS.h5_path and not FLAGS["dataset"].present:
+        folder = Path(FLAGS.data_path).expanduser()
+        if folder.is_dir() and not any(path.suffix in _SCENE_FILES for path in folder.iterdir()):
+            FLAGS.dataset = "images"
     return DataConfig(**(_fields_from_flags(DataConfig) | {"input_size": _input_size()} | values))
 
 
@@ -125,11 +129,9 @@ def architecture_flags() -> set[str]:
 
 def _input_size():
     try:
-        channels, height, width = (int(number) for number in FLAGS.input_size)
+        return tuple(int(number) for number in FLAGS.input_size)
     except ValueError:
-        given = ",".join(FLAGS.input_size)
-        raise UserError(f"--input_size={given}: give integers, 3,64,64 say") from None
-    return channels, height, width
+        raise UserError(f"--input_size={','.join(FLAGS.input_size)}: give integers, 3,64,64 say") from None
 
 
 def _fields_from_flags(config_class):

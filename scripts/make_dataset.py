@@ -13,6 +13,7 @@ Training draws generated scenes on the fly when given no file; a file is for oth
 on a fixed number of scenes.
 """
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,7 +120,10 @@ def _pack_scenes(path: Path) -> Shown:
     print(found.about(size))
     write_folder(path, found, size)
     print(f"{path}: {path.stat().st_size:,} bytes; train on it with")
-    print(f"  python -m scripts.train_emorl --dataset=images --data_path={path} --input_size=3,{size},{size}")
+    print(
+        f"  python -m scripts.train_emorl --name=NAME --dataset=images --data_path={shlex.quote(str(path))} "
+        f"--input_size=3,{size},{size}"
+    )
 
     def shown():
         scenes = read_scenes(found.valid, size, bool(found.valid.masks), 0, _SHOWN)
@@ -139,8 +143,8 @@ def _pack_images(path: Path) -> Shown:
     more = f" --n_classes={len(found.classes)}" if found.classes else ""
     print(f"{path}: {', '.join(sorted(file.name for file in path.iterdir()))}; train on it with")
     print(
-        f"  python -m scripts.train --dataset=tfrecord --data_dir={path} --canvas_size={size} "
-        f"--n_channels={n_channels}{more}"
+        f"  python -m scripts.train --name=NAME --dataset=tfrecord --data_dir={shlex.quote(str(path))} "
+        f"--canvas_size={size} --n_channels={n_channels}{more}"
     )
     return lambda: (valid["image"][:_SHOWN], None)
 

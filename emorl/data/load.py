@@ -111,16 +111,17 @@ def _stored(rows_of, config):
 
 def _folder_source(path, config):
     """Source of PNG and JPEG files; a damaged one is an error, whichever set it belongs to."""
-    channels, height, width = config.input_size
-    if channels != 3 or height != width or height < 1:
-        raise UserError(f"--input_size={channels},{height},{width}: image files are read as 3,SIZE,SIZE.")
+    size = config.input_size[-1]
+    if tuple(config.input_size) != (3, size, size) or size < 1:
+        given = ",".join(map(str, config.input_size))
+        raise UserError(f"--input_size={given}: image files are read as 3,SIZE,SIZE.")
     if config.factors:
         raise UserError(f"{path}: image files have no factors; this evaluation needs a data set that has.")
     found = scene_folder.find_scenes(path)
-    rows = scene_folder.scene_rows(found, height, config.masks)
+    rows = scene_folder.scene_rows(found, size, config.masks)
     decode = functools.partial(_to_batch, config=config)
     source = stored_source(*rows, decode, config.batch_size, config.seed, config.shuffle)
-    return source._replace(about=found.about(height))
+    return source._replace(about=found.about(size))
 
 
 def _clevrtex_rows(path, split, config) -> Rows:

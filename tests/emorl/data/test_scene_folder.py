@@ -130,6 +130,7 @@ def test_mistakes(tmp_path, message):
     [
         ({"input_size": (1, 8, 8)}, "--input_size=1,8,8: image files are read as 3,SIZE,SIZE"),
         ({"input_size": (3, 8, 9)}, "--input_size=3,8,9: image files are read as 3,SIZE,SIZE"),
+        ({"input_size": (8, 8)}, "--input_size=8,8: image files are read as 3,SIZE,SIZE"),
         ({"factors": True}, "image files have no factors"),
     ],
 )
