@@ -16,6 +16,10 @@ for flag in "$@"; do
     --name=*) name="${flag#*=}" ;;
     --logdir=*) logdir="${flag#*=}" ;;
   esac
+  case "$flag" in
+    -h | -help | --help | --helpshort | --helpfull) # of the training, whose flags these are
+      exec python -m scripts.train --flagfile="$repo/configs/digits.flags" "$@" ;;
+  esac
   previous="$flag"
 done
 python -m scripts.train --flagfile="$repo/configs/digits.flags" --logdir="$logdir" "$@"

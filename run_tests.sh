@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs all tests; arguments go to pytest (./run_tests.sh -m "not slow" for the quick ones).
 set -euo pipefail
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then sed -n '2s/^# //p' "${BASH_SOURCE[0]}"; exit; fi
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"
 cd "$repo"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from emorl.initialisers import GAIN
 from protocols import UserError
 from protocols.options import later_option
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+#: Gain of most initial weights of the original.
+GAIN = 0.02
 
 
 @dataclasses.dataclass(frozen=True)

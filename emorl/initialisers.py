@@ -7,8 +7,7 @@ from typing import Any
 
 import keras
 
-#: Gain of most initial weights of the original.
-GAIN = 0.02
+from emorl.configuration import GAIN
 
 
 def xavier_normal(seed: int, name: str, gain: float = GAIN) -> dict[str, Any]:

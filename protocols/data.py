@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -37,15 +38,15 @@ class DataSource(NamedTuple):
         valid: start -> endless dataset of validation batches from the start-th on, for reports.
         whole: "train" or "valid" -> that set once, in order; the last batch may be smaller.
         pure: the training batches without tf.data; None: they cannot be had so.
-        about: a line that tells what was found where; empty: there is nothing to tell.
-        classes: names of the labels; empty: there are none.
+        sets: "train" and "valid" -> how many examples each has, and where they come from, for people.
+        classes: names of the labels; empty: they have none.
     """
 
     train: Callable[[int], tf.data.Dataset]
     valid: Callable[[int], tf.data.Dataset]
     whole: Callable[[str], tf.data.Dataset]
     pure: PureBatches | None = None
-    about: str = ""
+    sets: Mapping[str, str] = MappingProxyType({})
     classes: tuple[str, ...] = ()
 
 

@@ -43,15 +43,20 @@ class ImageFolder(NamedTuple):
         train: Images to learn from.
         valid: Images for validation.
         classes: Names of the sub-folders that images are sorted into; empty: there are no classes.
-        split: In words, what divides the two sets.
+        held_out: Whether the folder has no split of its own, and each tenth image is held out for validation.
         aside: Sub-folders that were left aside.
     """
 
     train: ImageSet
     valid: ImageSet
     classes: tuple[str, ...]
-    split: str
+    held_out: bool
     aside: tuple[Path, ...]
+
+    @property
+    def valid_from(self) -> str:
+        """Where the images for validation come from, in words."""
+        return f"in {self.valid.root}" + (": each tenth is held out" if self.held_out else "")
 
 
 def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
@@ -85,13 +90,11 @@ def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
                 f"{folder / valid_name}: has classes {_listed(valid)}, but {folder / train_name} has "
                 f"{_listed(train)}: make them alike"
             )
-        words = f"sub-folders {train_name} and {valid_name}"
     else:
         train, valid = _held_out(folder, train)
-        words = "each tenth held out"
     roots = [folder / name if name else folder for name in (train_name, valid_name or train_name)]
     sets = [_in_turns(root, of, classes) for root, of in zip(roots, (train, valid), strict=True)]
-    return ImageFolder(*sets, classes, words, tuple(left_aside))
+    return ImageFolder(*sets, classes, split is None, tuple(left_aside))
 
 
 def _walk(folder, place, aside, found, left_aside):

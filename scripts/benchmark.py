@@ -23,7 +23,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
@@ -137,6 +136,8 @@ def table(results: dict[str, Any], earlier: dict[str, Any]) -> str:
 
 def environment() -> dict[str, Any]:
     """Returns versions and threads."""
+    import tensorflow as tf
+
     packages = ("tensorflow", "keras", "numpy")
     return {
         "versions": {"python": platform.python_version()}

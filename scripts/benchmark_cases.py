@@ -10,22 +10,18 @@ import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import tensorflow as tf
 from absl import flags
 
-from protocols import Batch, TrainableModel
 from scripts import command_line, training_flags
-from stacked_capsules.data import load
-from training.execution import Execution
-from training.gradient_clipping import Clipping
-from training.optimizers import Adam, Optimizer, RMSProp
-from training.replicas import single_replica
-from training.schedules import Constant
-from training.step import TrainingStep
-from training.train_state import TrainState
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from protocols import Batch, TrainableModel
+    from training.gradient_clipping import Clipping
+    from training.optimizers import Optimizer
 
 FLAGS = flags.FLAGS
 _CONFIGS = Path(__file__).parent.parent / "configs"
@@ -50,6 +46,10 @@ class Workload(NamedTuple):
 
 def scae_mnist_train(*overrides: str) -> Workload:
     """One training step of run_mnist.sh."""
+    import tensorflow as tf
+
+    from training.optimizers import RMSProp
+
     model, images, pipeline = _scae_mnist(overrides)
     batch = {"image": images, "label": tf.range(len(images), dtype=tf.int64) % 10}
     return _training(model, batch, pipeline, RMSProp(epsilon=1e-2 / len(images) ** 2))
@@ -57,6 +57,8 @@ def scae_mnist_train(*overrides: str) -> Workload:
 
 def scae_mnist_infer(*overrides: str) -> Workload:
     """Prior and posterior presences of object capsules."""
+    import tensorflow as tf
+
     model, images, _ = _scae_mnist(overrides)
     infer = tf.function(model.object_presences, autograph=False)
     return Workload(lambda: infer(images), len(images))
@@ -64,6 +66,8 @@ def scae_mnist_infer(*overrides: str) -> Workload:
 
 def scae_constellation_train(*overrides: str) -> Workload:
     """Training steps of run_constellation.sh, as many in each call as there."""
+    from training.optimizers import RMSProp
+
     scae_flags = _read_scae_flags("constellation.flags", overrides)
     model = scae_flags.make_model()
     pipeline = functools.partial(_scae_batches, scae_flags)
@@ -93,6 +97,8 @@ def emorl_clevr6_infer(*overrides: str) -> Workload:
 
 def timed(call: Callable[[], Any]) -> float:
     """Returns how long a call takes, in seconds, until its results are there."""
+    import tensorflow as tf
+
     start = time.perf_counter()
     for tensor in tf.nest.flatten(call()):
         tensor.numpy()
@@ -133,6 +139,9 @@ ORIGINALS = {
 
 def _scae_mnist(overrides):
     """Returns the model, images of noise (what they show changes no time), and the training's pipeline."""
+    import numpy as np
+    import tensorflow as tf
+
     scae_flags = _read_scae_flags("mnist.flags", overrides)
     model = scae_flags.make_model()
     images = np.random.default_rng(0).uniform(size=[FLAGS.batch_size, *model.image_shape])  # [B, H, W, C]
@@ -140,6 +149,8 @@ def _scae_mnist(overrides):
 
 
 def _scae_batches(scae_flags):
+    from stacked_capsules.data import load
+
     return load(scae_flags.data_config()).train(0)
 
 
@@ -159,6 +170,8 @@ def _parse(config, overrides):
 
 def _emorl_training(config, overrides):
     from scripts import emorl_flags
+    from training.gradient_clipping import Clipping
+    from training.optimizers import Adam
 
     model, images, refinement_iters = _emorl(config, overrides)
     return _training(
@@ -173,6 +186,8 @@ def _emorl_training(config, overrides):
 
 
 def _emorl_inference(config, overrides):
+    import tensorflow as tf
+
     model, images, refinement_iters = _emorl(config, overrides)
     infer = tf.function(lambda x: model(x, refinement_iters=refinement_iters), autograph=False)
     return Workload(lambda: infer(images), len(images))
@@ -180,6 +195,9 @@ def _emorl_inference(config, overrides):
 
 def _emorl(config, overrides):
     """Returns the model, images of noise, and the number of refinements."""
+    import numpy as np
+    import tensorflow as tf
+
     from emorl.refinement_curriculum import refinement_curriculum
     from scripts import emorl_flags, train_emorl  # noqa: F401 (defines the flags)
 
@@ -200,6 +218,15 @@ def _training(
     first_step: int = 0,
     options: dict[str, Any] | None = None,
 ) -> Workload:
+    import tensorflow as tf
+
+    from training.execution import Execution
+    from training.gradient_clipping import Clipping
+    from training.replicas import single_replica
+    from training.schedules import Constant
+    from training.step import TrainingStep
+    from training.train_state import TrainState
+
     replicas = single_replica()
     state = TrainState(model, optimizer, replicas)
     state.step.assign(first_step)

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
@@ -197,12 +196,16 @@ WORK: dict[str, Callable[[], Work]] = {
 
 def measured_product_rate() -> float:
     """Returns operations per second of a product of two matrices of 2048 x 2048."""
+    import tensorflow as tf
+
     a = tf.random.stateless_normal([2048, 2048], [0, 0])
     return 2 * 2048.0**3 / _median_seconds(tf.function(lambda: tf.matmul(a, a)))
 
 
 def measured_copy_rate() -> float:
     """Returns bytes per second, read and written, of a copy of 256 MB."""
+    import tensorflow as tf
+
     a = tf.zeros([64 * 2**20])
     return 2 * 4 * 64 * 2.0**20 / _median_seconds(tf.function(lambda: a + 1.0))
 

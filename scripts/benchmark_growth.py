@@ -15,7 +15,6 @@ import json
 from pathlib import Path
 
 from absl import flags
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from protocols import UserError
 from scripts import command_line
@@ -44,6 +43,8 @@ def main(_) -> None:
         if FLAGS.json:
             Path(FLAGS.json).write_text(json.dumps(results, indent=2))
         if FLAGS.plot:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+
             FigureCanvasAgg(figure(results)).print_png(FLAGS.plot)
     except OSError as error:
         raise UserError(f"cannot write: {error}; choose another --json or --plot") from None

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import tensorflow as tf
 from absl import flags
 
 from scripts import command_line
@@ -51,6 +50,8 @@ class Operation(NamedTuple):
 
 def main(arguments: list[str]) -> None:
     """Profiles a case and prints its most expensive parts."""
+    import tensorflow as tf
+
     n_calls, n_parts = FLAGS.n_calls, FLAGS.n_parts  # the cases read flags over these
     workload = CASES[FLAGS.case](*arguments[1:])
     for _ in range(_WARM_UP_CALLS):

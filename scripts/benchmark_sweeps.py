@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.benchmark_numbers import in_a_process_of_its_own
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Sweep(NamedTuple):
@@ -86,6 +87,8 @@ def row(name: str, result: dict[str, list[float]]) -> str:
 
 def figure(results: dict[str, Any]) -> Figure:
     """Draws all sweeps, time above memory."""
+    from matplotlib.figure import Figure
+
     drawn = Figure(figsize=(3.0 * len(results), 5.6), layout="constrained")
     axes = drawn.subplots(2, len(results), squeeze=False)
     for column, (name, result) in enumerate(results.items()):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import gc
 import math
+import os
 import re
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import tensorflow as tf
 from absl import app, flags
 
 from protocols import UserError
 from protocols.flag_files import CONFIGS
-from training.cluster import lost_worker
+from scripts.help_text import FULL_HELP, HELP, asks_for_help, help_text
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
 #: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
@@ -26,25 +29,25 @@ _WRAPPED = re.compile(r"\bUserError: (.*?)\nTraceback", re.DOTALL)
 _ASSERTED = re.compile(r"assertion failed: \[(.*?)\](?:\s|$)", re.DOTALL)
 #: Lines that tell where in a program an error arose, and not what it is.
 _WHERE = re.compile(r"\s*(Graph execution error:|Detected at node .*|File \".*|\[\[.*)?$")
-_UNREADABLE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
 
 
 def run(
     main: Callable[[list[str]], None],
     define: Callable[[list[str]], None] | None = None,
     takes_arguments: bool = False,
+    check: Callable[[], None] | None = None,
 ) -> NoReturn:
-    """Parses flags and runs a script's `main`.
+    """Parses flags and runs a script's `main`, or shows its flags.
 
     `define` gets the arguments first, and defines flags that depend on them. What is no flag is a mistake,
-    unless the script `takes_arguments`.
+    unless the script `takes_arguments`. `check` finds mistakes in flags, before TensorFlow is imported.
 
     Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), told in one line on standard error, and for
     defects, told with all there is; 130 after SIGINT or SIGTERM, with a line that tells how to go on.
     """
 
     def guarded(arguments):
-        message, code = _outcome(main, arguments, takes_arguments)
+        message, code = _outcome(main, arguments, takes_arguments, check)
         # A data pipeline that calls Python must end before the interpreter does, which would wait forever.
         gc.collect()
         if code:
@@ -63,7 +66,7 @@ def data_mistake(error: tf.errors.OpError) -> str | None:
     asserted = _ASSERTED.search(error.message)
     if asserted:
         return asserted[1]
-    if isinstance(error, _UNREADABLE):
+    if isinstance(error, _unreadable()):
         causes = [line for line in error.message.split("\n") if not _WHERE.match(line)]
         cause = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", causes[0])
         return f"the data cannot be read: {cause.strip()}; see whether the files are there and whole"
@@ -73,23 +76,55 @@ def data_mistake(error: tf.errors.OpError) -> str | None:
 def make_deterministic(wanted: bool) -> None:
     """Makes TensorFlow choose operations that give the same bits at every run; some are slower."""
     if wanted:
+        import tensorflow as tf
+
         tf.config.experimental.enable_op_determinism()
 
 
-def _outcome(main, arguments, takes_arguments):
+def import_tensorflow() -> None:
+    """Imports it without what it writes on standard error before it looks at the log level."""
+    standard_error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        os.close(nowhere)
+    tf.get_logger().setLevel("WARNING")
+
+
+def _outcome(main, arguments, takes_arguments, check):
     """Runs `main`; returns what to print and the exit code, and lets go of the exception and its frames."""
     try:
         if len(arguments) > 1 and not takes_arguments:
             raise UserError(f"{arguments[1]!r} is no flag: flags look like --name=value")
+        if check is not None:
+            check()
+        import_tensorflow()
         main(arguments)
     except UserError as error:
         return f"error: {_one_line(error)}", 1
     except KeyboardInterrupt as error:
         return _one_line(error) or _INTERRUPTED, 130
     except Exception as error:
-        mistake = lost_worker(error) or data_mistake(error) if isinstance(error, tf.errors.OpError) else None
+        mistake = _mistake_in(error)
         return (traceback.format_exc() if mistake is None else f"error: {_one_line(mistake)}"), 1
     return "", 0
+
+
+def _mistake_in(error):
+    import tensorflow as tf
+
+    from training.cluster import lost_worker
+
+    return lost_worker(error) or data_mistake(error) if isinstance(error, tf.errors.OpError) else None
+
+
+def _unreadable():
+    import tensorflow as tf
+
+    return tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError
 
 
 def _parse(define, arguments):
@@ -97,6 +132,11 @@ def _parse(define, arguments):
     try:
         if define is not None:
             define(arguments)
+        if asks_for_help(arguments, HELP):
+            _print_help(arguments)
+            sys.exit(0)
+        if asks_for_help(arguments, FULL_HELP):  # absl lists all: TensorFlow has flags too
+            import_tensorflow()
         rest = flags.FLAGS(arguments)
         for name in flags.FLAGS:
             value = flags.FLAGS[name].value
@@ -107,6 +147,13 @@ def _parse(define, arguments):
         _exit("error: a --flagfile is no text file", 1)
     except (flags.Error, UserError) as error:
         _exit(f"error: {_one_line(error)}", 1)
+
+
+def _print_help(arguments):
+    try:
+        print(help_text(arguments), flush=True)
+    except BrokenPipeError:  # `--help | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _packaged(argument):

@@ -14,8 +14,6 @@ from absl import flags
 
 from protocols import UserError
 from scripts import command_line
-from training.comparison_page import comparison_page, read_runs
-from training.html_page import save_page
 
 FLAGS = flags.FLAGS
 
@@ -24,6 +22,9 @@ flags.DEFINE_string("out", "compare.html", "Where to write the page.")
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the runs and writes the page."""
+    from training.comparison_page import comparison_page, read_runs
+    from training.html_page import save_page
+
     runs = read_runs([Path(argument) for argument in arguments[1:]])
     path = Path(FLAGS.out)
     try:

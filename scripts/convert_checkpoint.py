@@ -11,27 +11,22 @@ of an exported step (scripts/export_step.py) hold the flags of their run.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from absl import flags
 
-from emorl import torch_checkpoint
-from protocols import TrainableModel, UserError
-from protocols.imported_state import ImportedState
-from protocols.snapshots import GLOBAL_STEP, check_arrays
+from protocols import UserError
 from scripts import command_line, emorl_flags, scae_flags, training_flags
-from stacked_capsules import tf1_checkpoint
-from training.optimizers import Adam, Optimizer, RMSProp
-from training.portable.npz_snapshot import read_npz_snapshot
-from training.replicas import single_replica
-from training.run_folder import prepare_run_folder, write_flags
-from training.run_lock import run_lock
-from training.snapshots import write_snapshot
-from training.train_state import TrainState
+from scripts.help_text import asks_for_help
+
+if TYPE_CHECKING:
+    from protocols import TrainableModel
+    from protocols.imported_state import ImportedState
+    from training.optimizers import Optimizer
 
 FLAGS = flags.FLAGS
 
@@ -46,7 +41,6 @@ class Original(NamedTuple):
     """One of the programs whose checkpoints are imported.
 
     Attributes:
-        script: the training script here.
         evaluation: the script that scores its runs.
         read: file or prefix -> what it holds.
         imported_state: lays that out for a built model.
@@ -54,7 +48,6 @@ class Original(NamedTuple):
         slots: that program's names of the optimiser's slots -> ours.
     """
 
-    script: str
     evaluation: str
     read: Callable[[str], Any]
     imported_state: Callable[[Any, TrainableModel], ImportedState]
@@ -80,50 +73,10 @@ class Kind(NamedTuple):
     implied: Mapping[str, str] = {}
 
 
-_SCAE = Original(
-    *(
-        "scripts.train",
-        "scripts.eval_mnist",
-        tf1_checkpoint.read_tf1_checkpoint,
-        tf1_checkpoint.imported_state,
-    ),
-    RMSProp(epsilon=1.0),
-    {tf1_checkpoint.MEAN_SQUARE: "rms", tf1_checkpoint.MOMENTUM: "momentum"},
-)
-_EMORL = Original(
-    "scripts.train_emorl",
-    "scripts.eval_emorl",
-    torch_checkpoint.read_torch_checkpoint,
-    torch_checkpoint.imported_state,
-    Adam(),
-    dict(zip(torch_checkpoint.MOMENTS, ("adam_m", "adam_v"), strict=True)),
-)
-KINDS = {
-    "scae": Kind(
-        _SCAE,
-        "scae",
-        tf1_checkpoint.scae_options,
-        ("canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "prep", "vote_type", "pres_type"),
-    ),
-    "constellation": Kind(
-        _SCAE._replace(evaluation="scripts.eval_constellation"),
-        "constellation",
-        tf1_checkpoint.constellation_options,
-        (),
-        {"dataset": "constellation"},
-    ),
-    "emorl": Kind(
-        _EMORL,
-        "EfficientMORL",
-        torch_checkpoint.efficient_morl_options,
-        (
-            *("K", "input_size", "stochastic_layers", "image_likelihood", "log_scale"),
-            *("bottom_up_prior", "reverse_prior_plusplus"),
-        ),
-    ),
-    "slot_attention": Kind(
-        _EMORL, "SlotAttention", torch_checkpoint.slot_attention_options, ("K", "input_size")
-    ),
+#: --model -> the training script here.
+SCRIPTS = {
+    **dict.fromkeys(("scae", "constellation"), "scripts.train"),
+    **dict.fromkeys(("emorl", "slot_attention"), "scripts.train_emorl"),
 }
 #: What flagfiles of training say.
 _SAME = {"EfficientMORL": "emorl", "SlotAttention": "slot_attention"}
@@ -132,13 +85,69 @@ _SAME = {"EfficientMORL": "emorl", "SlotAttention": "slot_attention"}
 PORTABLE = ".npz"
 
 
+@functools.cache
+def kinds() -> dict[str, Kind]:
+    """Returns the models that are imported: what `--model` says -> how."""
+    from emorl import torch_checkpoint
+    from stacked_capsules import tf1_checkpoint
+    from training.optimizers import Adam, RMSProp
+
+    scae = Original(
+        "scripts.eval_mnist",
+        tf1_checkpoint.read_tf1_checkpoint,
+        tf1_checkpoint.imported_state,
+        RMSProp(epsilon=1.0),
+        {tf1_checkpoint.MEAN_SQUARE: "rms", tf1_checkpoint.MOMENTUM: "momentum"},
+    )
+    emorl = Original(
+        "scripts.eval_emorl",
+        torch_checkpoint.read_torch_checkpoint,
+        torch_checkpoint.imported_state,
+        Adam(),
+        dict(zip(torch_checkpoint.MOMENTS, ("adam_m", "adam_v"), strict=True)),
+    )
+    return {
+        "scae": Kind(
+            scae,
+            "scae",
+            tf1_checkpoint.scae_options,
+            (
+                *("canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "prep"),
+                *("vote_type", "pres_type"),
+            ),
+        ),
+        "constellation": Kind(
+            scae._replace(evaluation="scripts.eval_constellation"),
+            "constellation",
+            tf1_checkpoint.constellation_options,
+            (),
+            {"dataset": "constellation"},
+        ),
+        "emorl": Kind(
+            emorl,
+            "EfficientMORL",
+            torch_checkpoint.efficient_morl_options,
+            (
+                *("K", "input_size", "stochastic_layers", "image_likelihood", "log_scale"),
+                *("bottom_up_prior", "reverse_prior_plusplus"),
+            ),
+        ),
+        "slot_attention": Kind(
+            emorl, "SlotAttention", torch_checkpoint.slot_attention_options, ("K", "input_size")
+        ),
+    }
+
+
 def main(_) -> None:
     """Reads the checkpoint, builds the model that it tells of, fills both, and writes the run's folder."""
-    kind = KINDS[_SAME.get(FLAGS.model, FLAGS.model)]
-    for name in _OWN:
-        if not FLAGS[name].value:
-            raise UserError(f"--{name} is missing: {FLAGS[name].help}")
-    make_model = (emorl_flags if kind.original is _EMORL else scae_flags).make_model
+    from protocols.snapshots import GLOBAL_STEP
+    from training.run_folder import prepare_run_folder, write_flags
+    from training.run_lock import run_lock
+    from training.snapshots import write_snapshot
+
+    name = _SAME.get(FLAGS.model, FLAGS.model)
+    kind = kinds()[name]
+    make_model = (scae_flags if SCRIPTS[name] == "scripts.train" else emorl_flags).make_model
     if FLAGS.source.endswith(PORTABLE):
         FLAGS["model"].value = kind.model
         arrays = portable_arrays(make_model(), kind.original)
@@ -159,7 +168,14 @@ def main(_) -> None:
     if not FLAGS.source.endswith(PORTABLE):
         tell(kind, told, checkpoint)
     print(f"score it:    python -m {kind.original.evaluation} --snapshot={folder}")
-    print(f"train it on: python -m {kind.original.script} --flagfile={folder}/flags.txt")
+    print(f"train it on: python -m {SCRIPTS[name]} --flagfile={folder}/flags.txt")
+
+
+def check() -> None:
+    """Raises a UserError where it is not said what is read, or where to."""
+    for name in _OWN:
+        if not FLAGS[name].value:
+            raise UserError(f"--{name} is missing: {FLAGS[name].help}")
 
 
 def define_flags(arguments: list[str]) -> None:
@@ -173,14 +189,16 @@ def define_flags(arguments: list[str]) -> None:
         whole = source[: source.rindex(".part")]
         raise UserError(f"--source={source} is a part: give --source={whole}, beside which all parts lie")
     if source.endswith(PORTABLE):
+        from training.portable.npz_snapshot import read_npz_snapshot
+
         arguments[1:1] = [f"--{n}={text}" for n, text in read_npz_snapshot(Path(source)).flags.items()]
     model = training_flags.before_defined("model", arguments)
     name = _SAME.get(model, model)
-    if name in KINDS:
-        importlib.import_module(KINDS[name].original.script)
+    if name in SCRIPTS:
+        importlib.import_module(SCRIPTS[name])
         FLAGS.set_default("name", "imported")  # the name of --out takes its place
-    elif not training_flags.asks_for_help(arguments):
-        raise UserError(f"--model={model}: give one of {', '.join(KINDS)}")
+    elif not asks_for_help(arguments):
+        raise UserError(f"--model={model}: give one of {', '.join(SCRIPTS)}")
 
 
 def adopt(kind: Kind, told: Mapping[str, Any]) -> None:
@@ -207,6 +225,9 @@ def adopt(kind: Kind, told: Mapping[str, Any]) -> None:
 
 def training_arrays(model: TrainableModel, original: Original, imported: ImportedState) -> dict[str, Any]:
     """Returns all that training carries, by the names of snapshots."""
+    from training.replicas import single_replica
+    from training.train_state import TrainState
+
     state = TrainState(model, original.optimizer, single_replica())
     for path, value in imported.weights.items():
         state.named[path].assign(value)
@@ -219,6 +240,13 @@ def training_arrays(model: TrainableModel, original: Original, imported: Importe
 
 def portable_arrays(model: TrainableModel, original: Original) -> dict[str, Any]:
     """Returns what `portable_train.py` wrote, in the types of snapshots."""
+    import numpy as np
+
+    from protocols.snapshots import GLOBAL_STEP, check_arrays
+    from training.portable.npz_snapshot import read_npz_snapshot
+    from training.replicas import single_replica
+    from training.train_state import TrainState
+
     arrays = read_npz_snapshot(Path(FLAGS.source)).arrays
     named = TrainState(model, original.optimizer, single_replica()).named
     step = arrays.get(GLOBAL_STEP)
@@ -262,4 +290,4 @@ def _text(value):
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags)
+    command_line.run(main, define_flags, check=check)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from emorl.data import DataConfig, load
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
-from protocols import DataSource, TrainableModel, UserError
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.data.config import DataConfig
+from protocols import UserError
+from scripts.help_text import topic
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 
-MODELS = {
-    "EfficientMORL": (EMORLConfig, make_efficient_morl),
-    "SlotAttention": (SlotAttentionConfig, make_slot_attention),
-}
+#: --model -> its options.
+MODELS = {"EfficientMORL": EMORLConfig, "SlotAttention": SlotAttentionConfig}
 
 _SCENE_FILES = (".h5", ".tfrecords")  # a folder of these is not one of images; `--h5_path` names one
 
 
 def define() -> None:
     """Defines them, grouped as the original groups its options."""
-    # Data: the original's dataset.*
+    topic("Data")  # the original's dataset.*
     flags.DEFINE_string(
         "dataset",
         "tetrominoes",
@@ -43,7 +45,7 @@ def define() -> None:
     flags.DEFINE_integer("n_train", None, "Scenes of the training set, for generators and TFRecords.")
     flags.DEFINE_integer("n_test", 320, "Scenes of the test set, for generators and TFRecords.")
 
-    # Model: the original's Net.*
+    topic("Model")  # the original's Net.*
     flags.DEFINE_string("model", "EfficientMORL", "EfficientMORL or SlotAttention.")
     flags.DEFINE_integer("K", 4, "Number of slots.")
     flags.DEFINE_list("input_size", ["3", "64", "64"], "Channels, height and width of the images.")
@@ -61,7 +63,7 @@ def define() -> None:
     flags.DEFINE_boolean("bottom_up_prior", False, "The prior of a layer conditions on the one below.")
     flags.DEFINE_boolean("reverse_prior_plusplus", True, "Refined posteriors are held against p(z1 | z2).")
 
-    # GECO: of the original's training.*, but part of the model here
+    topic("GECO")  # of the original's training.*, but part of the model here
     flags.DEFINE_boolean("use_geco", True, "The reconstruction is a constraint, not a term of the loss.")
     flags.DEFINE_float("geco_reconstruction_target", -23000, "NLL to reach, per colour value of an image.")
     flags.DEFINE_float("geco_ema_alpha", 0.99, "Weight of the past in the constraint's moving average.")
@@ -89,6 +91,8 @@ def load_data(**values: Any) -> DataSource:
     Raises:
         UserError: a flag or a file is wrong, or its images are not of `--input_size`.
     """
+    from emorl.data import load
+
     data = load(data_config(**values))
     try:
         images = data.train(0).element_spec["image"]
@@ -106,17 +110,30 @@ def load_data(**values: Any) -> DataSource:
     return data
 
 
+def check() -> None:
+    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    data_config().completed()
+    _model_config()
+
+
 def make_model(seed: int = 0) -> TrainableModel:
     """Builds the model that the flags describe, its weights drawn from `seed`.
 
     Raises:
         UserError: a flag is out of range.
     """
+    from emorl.experiments import make_efficient_morl, make_slot_attention
+
+    config = _model_config()
+    make = {"EfficientMORL": make_efficient_morl, "SlotAttention": make_slot_attention}[FLAGS.model]
+    return make(config, seed=seed)
+
+
+def _model_config():
     if FLAGS.model not in MODELS:
         raise UserError(f"--model={FLAGS.model}: there is no such model; choose one of {', '.join(MODELS)}")
-    config_class, make = MODELS[FLAGS.model]
-    values = _fields_from_flags(config_class) | {"input_size": _input_size()}
-    return make(config_class(**values), seed=seed)
+    config_class = MODELS[FLAGS.model]
+    return config_class(**(_fields_from_flags(config_class) | {"input_size": _input_size()}))
 
 
 def architecture_flags() -> set[str]:

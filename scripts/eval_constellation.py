@@ -9,18 +9,21 @@ Flags of the run are read from its flags.txt; those given here win.
 from absl import flags
 
 from scripts import command_line, evaluated_run, scae_flags
-from stacked_capsules.data import load
-from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
+from scripts.help_text import topic
 
 FLAGS = flags.FLAGS
 
 evaluated_run.define_flags()
 scae_flags.define()
+topic("Evaluation")
 flags.DEFINE_integer("n_examples", 10_000, "How many fresh examples to score.", lower_bound=1)
 
 
 def main(_) -> None:
     """Scores the model, prints the scores and writes JSON."""
+    from stacked_capsules.data import load
+    from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
+
     run = evaluated_run.open_run(
         ("constellation",), scae_flags.make_model, lambda: load(scae_flags.data_config())
     )
@@ -34,4 +37,4 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, check=evaluated_run.check)

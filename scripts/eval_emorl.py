@@ -26,22 +26,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from absl import flags
-from PIL import Image
 
-from emorl.data import FACTORS, has_masks
-from emorl.evaluation import gifs, latents
-from emorl.evaluation.ari_mse_kl import ari_mse_kl
-from emorl.evaluation.clevrtex import evaluate_clevrtex
-from emorl.evaluation.dci import dci_of_objects, matched_objects
-from emorl.evaluation.sample_viz import samples
-from emorl.metrics.disentanglement import latent_ranges, read_ranges, write_ranges
-from emorl.plots import stages_picture, traversal_picture
+from emorl.data import FACTORS
 from emorl.refinement_curriculum import refinement_curriculum
 from protocols import UserError
 from scripts import command_line, emorl_flags, evaluated_run
 from scripts.evaluated_run import EvaluatedRun
+from scripts.help_text import topic
 
 FLAGS = flags.FLAGS
 
@@ -60,6 +52,7 @@ class Evaluation(NamedTuple):
         masks: whether it needs masks.
         takes_masks: whether it makes use of them where there are any.
         factors: whether it needs factors.
+        ranges: whether it writes or reads latents' ranges, which are beside each other however many images.
     """
 
     run: Callable[[EvaluatedRun, Path, int], Scores]
@@ -67,6 +60,7 @@ class Evaluation(NamedTuple):
     masks: bool = False
     takes_masks: bool = False
     factors: bool = False
+    ranges: bool = False
 
 
 def main(_) -> None:
@@ -82,7 +76,9 @@ def main(_) -> None:
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
         iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))
         run.model.config = dataclasses.replace(run.model.config, refinement_iters=iterations)
-    folder = run.results / "eval" / Path(run.snapshot).name
+    shared = ("num_images_to_process",) if evaluation.ranges else ()
+    changed = {name: value for name, value in run.changed.items() if name not in shared}
+    folder = run.results / "eval" / f"{Path(run.snapshot).name}{evaluated_run.mark(changed)}"
     print(f"{run.snapshot} on {FLAGS.dataset}: {FLAGS.eval_type}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,11 +93,15 @@ def main(_) -> None:
 
 
 def _load_data(evaluation):
+    from emorl.data import has_masks
+
     masks = evaluation.masks or (evaluation.takes_masks and has_masks(emorl_flags.data_config()))
     return emorl_flags.load_data(masks=masks, factors=evaluation.factors)
 
 
 def _ari_mse_kl(run, folder, n_images):
+    from emorl.evaluation.ari_mse_kl import ari_mse_kl
+
     scores = ari_mse_kl(run.model, run.data, n_images, FLAGS.seed)
     for name, text in scores.text_files().items():
         (folder / name).write_text(text)
@@ -112,6 +112,10 @@ def _ari_mse_kl(run, folder, n_images):
 
 
 def _clevrtex(run, folder, n_images):
+    import numpy as np
+
+    from emorl.evaluation.clevrtex import evaluate_clevrtex
+
     del folder
     scores = evaluate_clevrtex(run.model, run.data, n_images, FLAGS.seed)
     summary = {}
@@ -123,6 +127,12 @@ def _clevrtex(run, folder, n_images):
 
 
 def _sample_viz(run, folder, n_images):
+    import numpy as np
+    from PIL import Image
+
+    from emorl.evaluation.sample_viz import samples
+    from emorl.plots import stages_picture
+
     found = []
     for i, sample in enumerate(samples(run.model, run.data, n_images, FLAGS.seed)):
         np.savez_compressed(folder / f"rinfo_{i}.npz", **sample.arrays())
@@ -134,11 +144,20 @@ def _sample_viz(run, folder, n_images):
 
 
 def _preprocessing(run, folder, n_images):
+    from emorl.evaluation import latents
+
     found = _found(run, min(n_images, latents.N_SCENES))
     return {"num_images": len(found.slots), "z_range": _write_ranges(found, folder).tolist()}
 
 
 def _disentanglement_viz(run, folder, n_images):
+    import numpy as np
+    from PIL import Image
+
+    from emorl.evaluation import latents
+    from emorl.metrics.disentanglement import read_ranges
+    from emorl.plots import traversal_picture
+
     slot = FLAGS.disentangle_slot
     ranges = read_ranges(folder / RANGES_FILE, run.model.config.z_size)
     pictures = []
@@ -153,12 +172,17 @@ def _disentanglement_viz(run, folder, n_images):
 
 
 def _activeness(run, folder, n_images):
+    from emorl.evaluation import latents
+    from emorl.metrics.disentanglement import read_ranges
+
     ranges = read_ranges(folder / RANGES_FILE, run.model.config.z_size)
     found = _found(run, min(n_images, latents.N_SCENES))
     return _write_activeness(latents.SlotMover(run.model), found, ranges, folder)
 
 
 def _dci(run, folder, n_images):
+    from emorl.evaluation.dci import dci_of_objects, matched_objects
+
     if FLAGS.dataset not in FACTORS:
         known = ", ".join(FACTORS)
         raise UserError(
@@ -189,6 +213,8 @@ def _dci(run, folder, n_images):
 
 
 def _make_gifs(run, folder, n_images):
+    from emorl.evaluation import gifs, latents
+
     found, move = _found(run, max(n_images, latents.N_SCENES)), latents.SlotMover(run.model)
     measured, shown = (
         latents.FoundSlots(*(field[:n] for field in found)) for n in (latents.N_SCENES, n_images)
@@ -208,10 +234,14 @@ def _make_gifs(run, folder, n_images):
 
 
 def _found(run, n_images):
+    from emorl.evaluation import latents
+
     return latents.find_slots(run.model, run.data, n_images, FLAGS.seed)
 
 
 def _write_ranges(found, folder):
+    from emorl.metrics.disentanglement import latent_ranges, write_ranges
+
     ranges = latent_ranges(found.slots)
     write_ranges(folder / RANGES_FILE, ranges)
     print(f"  ranges of {len(ranges)} latents: {folder / RANGES_FILE}")
@@ -219,6 +249,10 @@ def _write_ranges(found, folder):
 
 
 def _write_activeness(move, found, ranges, folder):
+    import numpy as np
+
+    from emorl.evaluation import gifs, latents
+
     values = latents.activeness(move, found.slots, ranges, FLAGS.seed)
     np.save(folder / "activeness.npy", values)
     order = gifs.most_active(values).tolist()
@@ -233,23 +267,24 @@ def _write_activeness(move, found, ranges, folder):
 EVALUATIONS = {
     "ARI_MSE_KL": Evaluation(_ari_mse_kl, takes_masks=True),
     "sample_viz": Evaluation(_sample_viz, n_images=10, takes_masks=True),
-    "disentanglement_preprocessing": Evaluation(_preprocessing),
-    "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1),
-    "activeness": Evaluation(_activeness),
+    "disentanglement_preprocessing": Evaluation(_preprocessing, ranges=True),
+    "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1, ranges=True),
+    "activeness": Evaluation(_activeness, ranges=True),
     "dci": Evaluation(_dci, masks=True, factors=True),
-    "make_gifs": Evaluation(_make_gifs, n_images=1),
+    "make_gifs": Evaluation(_make_gifs, n_images=1, ranges=True),
     "clevrtex": Evaluation(_clevrtex, masks=True),
 }
 
 evaluated_run.define_flags()
 emorl_flags.define()
+topic("Evaluation")
 flags.DEFINE_list("refinement_curriculum", None, "The run's; the refinements of its last step are evaluated.")
 flags.DEFINE_enum("eval_type", "ARI_MSE_KL", list(EVALUATIONS), "Which evaluation.")
 flags.DEFINE_integer(
     "num_images_to_process",
     None,
     "Most images; by default 320, for sample_viz 10, for traversals and GIFs 1. Latent ranges and activeness "
-    f"take at most {latents.N_SCENES}.",
+    "take at most 100.",
     lower_bound=1,
 )
 flags.DEFINE_integer("disentangle_slot", 0, "Which slot disentanglement_viz moves.", lower_bound=0)
@@ -257,4 +292,4 @@ flags.DEFINE_boolean("dci_compat", False, "DCI as the original computes it.")
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, check=evaluated_run.check)

@@ -8,20 +8,20 @@ Flags of the run are read from its flags.txt; those given here win.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from absl import flags
-from PIL import Image
 
 from protocols import UserError
 from scripts import command_line, evaluated_run, scae_flags
-from stacked_capsules.evaluation.image_evaluation import BASELINE, FEATURES, SPLITS, evaluate_images
-from stacked_capsules.plots import tsne_plot
+from scripts.help_text import topic
 
 FLAGS = flags.FLAGS
 
 evaluated_run.define_flags()
 scae_flags.define()
+topic("Evaluation")
 flags.DEFINE_string(
     "tsne_figure_name", "tsne.png", "Name of the t-SNE picture in the folder of results; empty: none."
 )
@@ -29,6 +29,11 @@ flags.DEFINE_string(
 
 def main(_) -> None:
     """Scores the model, prints two tables, writes JSON and the picture."""
+    from PIL import Image
+
+    from stacked_capsules.evaluation.image_evaluation import evaluate_images
+    from stacked_capsules.plots import tsne_plot
+
     run = evaluated_run.open_run(("scae",), scae_flags.make_model, scae_flags.load_data)
     n_classes = scae_flags.data_config().n_classes
     scores, collected = evaluate_images(run.model, run.data, n_classes, FLAGS.seed)
@@ -37,7 +42,8 @@ def main(_) -> None:
     print(f"{run.snapshot} on {FLAGS.dataset}")
     print("\n".join(score_lines(scores)))
     if FLAGS.tsne_figure_name:
-        path = run.results / FLAGS.tsne_figure_name
+        name = Path(FLAGS.tsne_figure_name)
+        path = run.results / f"{name.stem}{evaluated_run.mark(run.changed)}{name.suffix}"
         valid = collected["valid"]
         picture = tsne_plot(valid["posterior"], valid.get("label"), FLAGS.seed)
         try:
@@ -53,6 +59,8 @@ def main(_) -> None:
 
 def score_lines(scores: dict[str, Any]) -> list[str]:
     """Formats the scores of `evaluate_images` as two tables."""
+    from stacked_capsules.evaluation.image_evaluation import BASELINE, FEATURES, SPLITS
+
     n_examples = scores["n_examples"]
     header = "".join(f"{f'{split} ({n_examples[split]:,})':>18}" for split in SPLITS)
     lines = [f"{'Accuracy of linear probes':<34}{header}"]
@@ -83,8 +91,10 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
 
 def table_line(title: str, accuracies: dict[str, float]) -> str:
     """Formats one accuracy for each set."""
+    from stacked_capsules.evaluation.image_evaluation import SPLITS
+
     return f"  {title:<32}" + "".join(f"{accuracies[split]:>18.4f}" for split in SPLITS)
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, check=evaluated_run.check)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
-from protocols import DataSource, TrainableModel, UserError
+from protocols import UserError
 from protocols.flag_files import FLAGS_FILE
 from protocols.pretrained import is_pretrained
-from protocols.snapshots import find_snapshot, restore_model
-from training.report_page import write_report
-from training.run_folder import read_flags
+from scripts.help_text import topic
+from scripts.training_flags import as_text
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
+
+#: Flags that say where things lie and what is done, not what is scored.
+_NO_CHANGE = ("snapshot", "json", "results", "eval_type", "tsne_figure_name", "disentangle_slot", "flagfile")
+#: Data that are the same wherever they lie.
+_SAME_ANYWHERE = ("mnist", "svhn", "cifar10")
+_LONGEST_NAME = 80
 
 
 class EvaluatedRun(NamedTuple):
@@ -30,6 +40,7 @@ class EvaluatedRun(NamedTuple):
         step: how many steps it was trained for.
         model: with the snapshot's weights.
         data: of its run.
+        changed: flags that score something else than the run as it was trained, by name.
     """
 
     folder: Path
@@ -38,10 +49,12 @@ class EvaluatedRun(NamedTuple):
     step: int
     model: TrainableModel
     data: DataSource
+    changed: dict[str, str]
 
 
 def define_flags() -> None:
     """Defines what all evaluations need, beside the flags of models and data."""
+    topic("Evaluation")
     flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
     flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
     flags.DEFINE_string(
@@ -51,6 +64,12 @@ def define_flags() -> None:
         "weights.",
     )
     flags.DEFINE_integer("seed", 0, "Seed of all that evaluation draws.")
+
+
+def check() -> None:
+    """Raises a UserError where no snapshot is named."""
+    if not FLAGS.snapshot:
+        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
 
 
 def open_run(
@@ -68,11 +87,11 @@ def open_run(
     Raises:
         UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
     """
-    if not FLAGS.snapshot:
-        raise UserError("--snapshot is missing: give the prefix of a snapshot, or a run's folder")
+    from protocols.snapshots import find_snapshot, restore_model
+
     snapshot = find_snapshot(FLAGS.snapshot)
     folder = Path(snapshot).parent
-    adopt_saved_flags(folder)
+    changed = adopt_saved_flags(folder)
     if FLAGS.model not in models:
         raise UserError(
             f"--model={FLAGS.model}: this script scores {' and '.join(models)} models, "
@@ -81,9 +100,10 @@ def open_run(
     model = make_model()
     step = restore_model(snapshot, model)
     data = load_data()
-    if data.about:
-        print(data.about)
-    return EvaluatedRun(folder, results_folder(folder), snapshot, step, model, data)
+    if changed:
+        given = " ".join(f"--{name}={value}" for name, value in changed.items())
+        print(f"note: scored with {given}, apart from the run's own scores")
+    return EvaluatedRun(folder, results_folder(folder), snapshot, step, model, data, changed)
 
 
 def results_folder(folder: Path) -> Path:
@@ -93,20 +113,50 @@ def results_folder(folder: Path) -> Path:
     return Path("checkpoints", "pretrained", folder.resolve().name) if is_pretrained(folder) else folder
 
 
-def adopt_saved_flags(folder: Path) -> None:
+def adopt_saved_flags(folder: Path) -> dict[str, str]:
     """Sets each flag that was not given by hand to what the run's `flags.txt` says.
 
     Flags that only training has are passed over.
 
+    Returns:
+        the flags given by hand that are not as in the run or, where it has none, as by default.
+
     Raises:
         UserError: a saved value is not one that its flag can have.
     """
-    for name, value in read_flags(folder).items():
-        if name in FLAGS and not FLAGS[name].present:
-            try:
-                FLAGS[name].parse(value)
-            except flags.Error as error:
-                raise UserError(f"{folder / FLAGS_FILE}: {error}; mend it or give --{name}") from None
+    from training.run_folder import read_flags
+
+    saved, texts, changed = read_flags(folder), as_text(), {}
+    for name in FLAGS:
+        flag, as_trained = FLAGS[name], saved.get(name)
+        try:
+            if flag.present:
+                trained = flag.default if as_trained is None else flag.parser.parse(as_trained)
+                if flag.value != trained and name in texts and not _only_says_where(name):
+                    changed[name] = texts[name]
+            elif as_trained is not None:
+                flag.parse(as_trained)
+        except (ValueError, flags.Error) as error:
+            raise UserError(f"{folder / FLAGS_FILE}: {error}; mend it or give --{name}") from None
+    return changed
+
+
+def _only_says_where(name):
+    moved = name == "data_dir" and FLAGS.dataset in _SAME_ANYWHERE
+    return moved or name in _NO_CHANGE
+
+
+def mark(changed: Mapping[str, str]) -> str:
+    """Returns what tells files of an evaluation with changed flags from the run's own; "" where none is.
+
+    >>> mark({"K": "6", "data_path": "/a/b.h5"})
+    '.K=6.data_path=_a_b.h5'
+    """
+    text = "".join(f".{name}={re.sub(r'[^A-Za-z0-9_.,+-]', '_', value)}" for name, value in changed.items())
+    if len(text) <= _LONGEST_NAME:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{text[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
 def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list[Path]:
@@ -118,9 +168,13 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
     Raises:
         UserError: a file cannot be written.
     """
+    from training.report_page import write_report
+
     about = {"snapshot": run.snapshot, "step": run.step, "dataset": FLAGS.dataset, "seed": FLAGS.seed}
+    about |= {"data": run.data.sets.get("valid", ""), "changed_flags": run.changed}
     text = json.dumps(about | scores, indent=2) + "\n"
-    paths = [run.results / "eval" / f"{script}-{run.step}.json", *([Path(FLAGS.json)] if FLAGS.json else [])]
+    name = f"{script}-{run.step}{mark(run.changed)}.json"
+    paths = [run.results / "eval" / name, *([Path(FLAGS.json)] if FLAGS.json else [])]
     for path in reversed(paths):  # what was asked for comes first
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

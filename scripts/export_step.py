@@ -18,17 +18,11 @@ import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
-import tensorflow as tf
 from absl import flags
 
 from protocols import UserError
 from scripts import command_line, training_flags
-from training.portable.exported_folder import Phase, check_folder, write_folder
-from training.portable.program import initial_state, phases, program_of
-from training.replicas import single_replica
-from training.snapshots import begin_state
-from training.step import TrainingStep
-from training.train_state import TrainState
+from scripts.help_text import asks_for_help
 
 FLAGS = flags.FLAGS
 
@@ -59,7 +53,15 @@ def main(_) -> None:
     """Builds what the training script would train, and exports its step."""
     folder = Path(FLAGS.out)
     check(folder)
-    from training.portable.lowering import exported_program  # not above: it needs jax
+    import tensorflow as tf
+
+    from training.portable.exported_folder import Phase, write_folder
+    from training.portable.lowering import exported_program  # needs jax
+    from training.portable.program import initial_state, phases, program_of
+    from training.replicas import single_replica
+    from training.snapshots import begin_state
+    from training.step import TrainingStep
+    from training.train_state import TrainState
 
     if "epoch_order" in FLAGS and not FLAGS.snapshot and not FLAGS["epoch_order"].present:
         FLAGS.epoch_order = "sort"  # a stored order is longer than the data; but a run keeps the one it has
@@ -102,6 +104,8 @@ def main(_) -> None:
 
 def check(folder: Path) -> None:
     """Raises a UserError for flags that an export has no use for, before anything takes time."""
+    from training.portable.exported_folder import check_folder
+
     if not FLAGS.out:
         raise UserError(f"--out is missing: {FLAGS['out'].help}")
     check_folder(folder)
@@ -129,7 +133,7 @@ def define_flags(arguments: list[str]) -> None:
     if model in SCRIPTS:
         importlib.import_module(SCRIPTS[model])
         FLAGS.set_default("name", "exported")
-    elif not training_flags.asks_for_help(arguments):
+    elif not asks_for_help(arguments):
         raise UserError(f"--model={model}: give one of {', '.join(SCRIPTS)}, or a --flagfile that does")
 
 

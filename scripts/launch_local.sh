@@ -5,6 +5,7 @@
 # have GRACE_SECONDS (40) to end by themselves; then they are stopped. The exit code is that of the first that
 # failed. GPUs are shared out evenly, unless CUDA_VISIBLE_DEVICES is set.
 set -uo pipefail
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit; fi
 fail() { echo "launch_local.sh: $*" >&2; exit 1; }
 [[ ${1:-} =~ ^[1-9][0-9]*$ && $# -ge 2 ]] || fail "call it as launch_local.sh N command..., with N workers"
 n=$1; shift

@@ -18,18 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import tqdm
 from absl import flags
-from PIL import Image
 
-from emorl.data import GENERATORS
-from emorl.data.generated import TEST, draw_set
-from emorl.data.h5_writer import write_folder, write_generated
-from emorl.data.scene_folder import find_scenes, one_hot, read_scenes
-from emorl.plots import scenes_picture
-from protocols import Seed, UserError
+from emorl.data import GENERATED
+from protocols import UserError
 from scripts import command_line
-from stacked_capsules.data import DataConfig, image_folder
+from stacked_capsules.data import DataConfig
 
 FLAGS = flags.FLAGS
 
@@ -46,7 +40,7 @@ def define() -> None:
     flags.DEFINE_enum(
         "dataset",
         "tetrominoes",
-        [*sorted(GENERATORS), "images"],
+        [*sorted(GENERATED), "images"],
         "Which generator; images: a folder of yours.",
     )
     flags.DEFINE_string("data_path", "", "Folder of PNG and JPEG files to pack; empty: scenes are generated.")
@@ -69,6 +63,10 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     """Writes the files."""
+    from PIL import Image
+
+    from emorl.plots import scenes_picture
+
     path = Path(FLAGS.out).expanduser()
     if path.exists() and not FLAGS.overwrite and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f"{path} exists: give another --out, or --overwrite.")
@@ -99,6 +97,13 @@ def main(_: list[str]) -> None:
 
 def _generate(path: Path) -> Shown:
     """Writes generated scenes."""
+    import tqdm
+
+    from emorl.data import GENERATORS
+    from emorl.data.generated import TEST, draw_set
+    from emorl.data.h5_writer import write_generated
+    from protocols import Seed
+
     generate = GENERATORS[FLAGS.dataset]
     with tqdm.tqdm(total=FLAGS.n_train + FLAGS.n_test, unit=" scenes") as bar:
         write_generated(path, generate, FLAGS.n_train, FLAGS.n_test, FLAGS.seed, progress=bar.update)
@@ -115,10 +120,14 @@ def _generate(path: Path) -> Shown:
 
 def _pack_scenes(path: Path) -> Shown:
     """Writes the scenes of a folder."""
+    from emorl.data.h5_writer import write_folder
+    from emorl.data.scene_folder import find_scenes, one_hot, read_scenes
+
     _refuse(("n_channels",), "is for TFRecords: scenes are in color; leave it out.")
     found, size = find_scenes(Path(FLAGS.data_path).expanduser()), FLAGS.size or _SCENE_SIZE
-    print(found.about(size))
     write_folder(path, found, size)
+    print(f"training:   {len(found.train.images):,} scenes {found.train_from}")
+    print(f"validation: {len(found.valid.images):,} scenes {found.valid_from}")
     print(f"{path}: {path.stat().st_size:,} bytes; train on it with")
     print(
         f"  python -m scripts.train_emorl --name=NAME --dataset=images --data_path={shlex.quote(str(path))} "
@@ -135,18 +144,20 @@ def _pack_scenes(path: Path) -> Shown:
 
 def _pack_images(path: Path) -> Shown:
     """Writes the images of a folder, by class."""
+    from stacked_capsules.data import image_folder
+
     size, n_channels = FLAGS.size or _IMAGE_SIZE, int(FLAGS.n_channels)
     config = DataConfig("images", FLAGS.data_path, canvas_size=size, n_channels=n_channels)
-    found = image_folder.find(config)
-    print(image_folder.about(config, found))
-    valid = image_folder.pack(config, path)
-    more = f" --n_classes={len(found.classes)}" if found.classes else ""
+    sets, classes = image_folder.pack(config, path), image_folder.find(config).classes
+    print(f"training:   {len(sets.train['image']):,} images {sets.train_from}")
+    print(f"validation: {len(sets.valid['image']):,} images {sets.valid_from}")
+    more = f" --n_classes={len(classes)}" if classes else ""
     print(f"{path}: {', '.join(sorted(file.name for file in path.iterdir()))}; train on it with")
     print(
         f"  python -m scripts.train --name=NAME --dataset=tfrecord --data_dir={shlex.quote(str(path))} "
         f"--canvas_size={size} --n_channels={n_channels}{more}"
     )
-    return lambda: (valid["image"][:_SHOWN], None)
+    return lambda: (sets.valid["image"][:_SHOWN], None)
 
 
 def _refuse(names, why):

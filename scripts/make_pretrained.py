@@ -1,7 +1,7 @@
 """Makes pretrained weights of a run: a folder of pretrained/, which load_pretrained and evaluations read.
 
     python -m scripts.make_pretrained --snapshot=checkpoints/digits --out=pretrained/digits \
-        --scores=checkpoints/digits/eval/eval_mnist-5000.json --seconds=554 \
+        --scores=checkpoints/digits/eval/eval_mnist-6500.json --seconds=564 \
         --picture=checkpoints/digits/tsne.png --command="./run.sh"
 
 The snapshot is a run's folder, for its newest one, or a prefix. --out gets
@@ -18,23 +18,18 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from protocols import UserError
 from protocols.flag_files import FLAGS_FILE, read_flag_file
 from protocols.pretrained import SCORES_FILE, neutral_flags, score_at
-from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
 from scripts import command_line
 from scripts.run_package import package_of_run
-from training.run_folder import write_flags
-from training.snapshots import write_snapshot
 
 FLAGS = flags.FLAGS
 
@@ -68,6 +63,13 @@ _WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
 
 def main(_) -> None:
     """Loads the model, writes its weights and what is known of them, and moves the folder into place."""
+    import numpy as np
+
+    from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
+    from training.run_folder import write_flags
+    from training.run_record import current_commit
+    from training.snapshots import write_snapshot
+
     for name in _REQUIRED:
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing: {FLAGS[name].help}")
@@ -91,7 +93,7 @@ def main(_) -> None:
         "data": run_flags.get("dataset"),
         "seed": int(run_flags.get("seed", 0)),
         "step": step,
-        "commit": commit(),
+        "commit": current_commit(),
         "hours": round(FLAGS.seconds / 3600, 2),
         "machine": FLAGS.machine or f"{os.cpu_count()} CPU cores, {platform.machine()}",
         "command": FLAGS.command,
@@ -156,15 +158,6 @@ def main_score(scores: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, 
         if isinstance(value, float):
             return {"evaluation": evaluation, "name": name, "value": value}
     raise UserError(f"no file of --scores holds the number {name}: give the one that does, or --score")
-
-
-def commit() -> str | None:
-    """Returns the short hash of the checkout's commit; None where there is none."""
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 if __name__ == "__main__":

@@ -53,4 +53,7 @@ def main(path: str, inputs_path: str, outputs_path: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4 or {"-h", "--help"} & set(sys.argv):
+        print(__doc__.strip())
+        sys.exit(0 if {"-h", "--help"} & set(sys.argv) else 1)
     main(*sys.argv[1:])

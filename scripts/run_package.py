@@ -7,8 +7,8 @@ from types import ModuleType
 
 import emorl
 import stacked_capsules
-from emorl.runs import KINDS as SCENE_MODELS
 from protocols.flag_files import FLAGS_FILE, read_flag_file
+from scripts.emorl_flags import MODELS as SCENE_MODELS
 
 
 def package_of_run(folder: Path) -> ModuleType:

@@ -18,20 +18,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from protocols import UserError
-from protocols.snapshots import find_snapshot
 from scripts import command_line
-from training.comparison_page import comparison_page, read_runs
-from training.html_page import save_page
 from training.published_results import scripts_of
-from training.run_folder import read_flags
-from training.run_record import RunRecord
-from training.score_table import score_rows
-from training.writing import writing
+
+if TYPE_CHECKING:
+    from training.run_record import RunRecord
 
 FLAGS = flags.FLAGS
 
@@ -45,6 +41,11 @@ _OWN = ("seed", "name", "logdir", "out_dir", "run_suffix")
 
 def main(arguments: Sequence[str]) -> None:
     """Trains, scores and tells."""
+    from training.comparison_page import comparison_page, read_runs
+    from training.html_page import save_page
+    from training.run_folder import read_flags
+    from training.writing import writing
+
     command = list(arguments[1:])
     check(command)
     out = Path(FLAGS.out).resolve()
@@ -102,6 +103,8 @@ def run(command: Sequence[str], seed: int) -> None:
 
 def scored(folder: Path) -> bool:
     """Whether the newest snapshot of a run has scores already, as ./run.sh leaves it."""
+    from protocols.snapshots import find_snapshot
+
     step = find_snapshot(folder).rpartition("-")[2]
     return any((folder / "eval").glob(f"*-{step}.json"))
 
@@ -112,6 +115,8 @@ def evaluation_of(folder: Path) -> str:
     Raises:
         UserError: there is none.
     """
+    from training.run_folder import read_flags
+
     model = read_flags(folder).get("model", "")
     scripts = scripts_of(model)
     if scripts is None:
@@ -121,6 +126,8 @@ def evaluation_of(folder: Path) -> str:
 
 def over_seeds(runs: Sequence[RunRecord]) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns evaluation -> score -> mean, deviation and the values, of scores that all runs have."""
+    from training.score_table import score_rows
+
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for evaluation in dict.fromkeys(scores.name for run in runs for scores in run.scores):
         rows = [score_rows(s.values) for run in runs for s in run.scores if s.name == evaluation]

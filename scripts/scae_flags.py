@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from protocols import DataSource, TrainableModel, UserError
-from stacked_capsules.data import DataConfig, class_names, load
-from stacked_capsules.data.constellation import NAMED_GROUPS
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from protocols import UserError
+from scripts.help_text import topic
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
+from stacked_capsules.data.config import DATASETS, NAMED_GROUPS, DataConfig
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 
-MODELS = {"scae": (SCAEConfig, make_scae), "constellation": (ConstellationConfig, make_constellation)}
+#: --model -> its options.
+MODELS = {"scae": SCAEConfig, "constellation": ConstellationConfig}
 #: Options for steps that are run operation by operation.
 _NOT_FOR_XLA = ("skip_absent_points", "encoder_lanes")
 
 
 def define() -> None:
     """Defines them, grouped by what they shape."""
-    # Data
+    topic("Data")
     flags.DEFINE_string(
         "dataset", "mnist", "mnist, digits, constellation, tfrecord, images, svhn or cifar10."
     )
@@ -41,7 +45,7 @@ def define() -> None:
     )
     flags.DEFINE_integer("n_train", None, "Images: only the first so many for training.", lower_bound=1)
 
-    # Constellations
+    topic("Constellations")
     flags.DEFINE_string(
         "which_patterns",
         "0,1,0",
@@ -57,7 +61,7 @@ def define() -> None:
     flags.DEFINE_boolean("use_scale_schedule", False, "Lets the range of scales grow.")
     flags.DEFINE_integer("schedule_steps", 0, "Over how many steps it grows.")
 
-    # Optimisation
+    topic("Model and optimization")
     flags.DEFINE_string("model", "scae", "scae or constellation.")
     flags.DEFINE_float("lr", 1e-4, "Learning rate.", lower_bound=0.0)
     flags.DEFINE_boolean("use_lr_schedule", True, "Multiplies it by 0.96 every 10,000 steps, continuously.")
@@ -72,7 +76,7 @@ def define() -> None:
         "as the device that trains.",
     )
 
-    # Part capsules
+    topic("Part capsules")
     flags.DEFINE_string("encoder_type", "conv_att", "Pools an image's features: conv_att, conv or linear.")
     flags.DEFINE_integer("template_size", 11, "Side of a template.")
     flags.DEFINE_integer("n_part_caps", 16, "Number of part capsules.")
@@ -90,7 +94,7 @@ def define() -> None:
     flags.DEFINE_string("vote_type", "enc", "Poses it is made of: enc (seen), soft or hard (of the votes).")
     flags.DEFINE_string("pres_type", "enc", "Presences it is made of: enc, soft or hard.")
 
-    # Object capsules
+    topic("Object capsules")
     flags.DEFINE_integer("n_obj_caps", 10, "Number of object capsules.")
     flags.DEFINE_integer("n_obj_caps_params", 32, "Dimensions of an object's parameters.")
     flags.DEFINE_float("caps_dropout_rate", 0.0, "Probability that training drops an object capsule.")
@@ -108,7 +112,7 @@ def define() -> None:
     )
     flags.DEFINE_string("presence_mask", "as_run", "as_run or log: how part presences mask attention (S25).")
 
-    # Constellation model
+    topic("Constellation model")
     flags.DEFINE_integer("n_caps", 3, "Number of capsules.")
     flags.DEFINE_integer("n_votes", 4, "Number of votes of a capsule.")
     flags.DEFINE_integer("n_caps_params", 32, "Dimensions of a capsule's parameters.")
@@ -120,7 +124,7 @@ def define() -> None:
         "encoder_lanes", 1, "Parts of a batch encoded at once; constellation only, not under XLA."
     )
 
-    # Loss
+    topic("Loss")
     flags.DEFINE_string("prior_sparsity_loss_type", "l2", "l2, entropy or kl; images only.")
     flags.DEFINE_string("posterior_sparsity_loss_type", "entropy", "l2, entropy or kl; images only.")
     flags.DEFINE_float("prior_within_example_sparsity_weight", 1.0, "Loss weight.")
@@ -160,9 +164,21 @@ def load_data() -> DataSource:
     Raises:
         UserError: a flag or a file is wrong.
     """
+    from stacked_capsules.data import class_names, load
+
     if not FLAGS["n_classes"].present:
         FLAGS.n_classes = len(class_names(data_config())) or FLAGS.n_classes
     return load(data_config())
+
+
+def check() -> None:
+    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    if FLAGS.dataset not in DATASETS:
+        raise UserError(
+            f"--dataset={FLAGS.dataset}: there is no such data set; choose one of {', '.join(DATASETS)}"
+        )
+    read_patterns(FLAGS.which_patterns)
+    _model_config()
 
 
 def make_model() -> TrainableModel:
@@ -171,11 +187,18 @@ def make_model() -> TrainableModel:
     Raises:
         UserError: a flag is out of range.
     """
+    from stacked_capsules.experiments import make_constellation, make_scae
+
+    config = _model_config()
+    return {"scae": make_scae, "constellation": make_constellation}[FLAGS.model](config)
+
+
+def _model_config():
     if FLAGS.model not in MODELS:
         raise UserError(f"--model={FLAGS.model}: there is no such model; choose one of {', '.join(MODELS)}")
     if (FLAGS.model == "constellation") != (FLAGS.dataset == "constellation"):
         raise UserError(f"--model={FLAGS.model} cannot learn from --dataset={FLAGS.dataset}")
-    config_class, make = MODELS[FLAGS.model]
+    config_class = MODELS[FLAGS.model]
     try:
         strides = tuple(int(stride) for stride in FLAGS.cnn_strides)
     except ValueError:
@@ -185,7 +208,7 @@ def make_model() -> TrainableModel:
         values["cnn_strides"] = strides
     if "jit_compile" in FLAGS and FLAGS.jit_compile:  # XLA asks for static shapes, and shares out work itself
         values = {name: value for name, value in values.items() if name not in _NOT_FOR_XLA}
-    return make(config_class(**values))
+    return config_class(**values)
 
 
 def architecture_flags() -> set[str]:
@@ -196,7 +219,7 @@ def architecture_flags() -> set[str]:
         *("use_alpha_channel", "learn_output_scale", "n_obj_caps", "n_obj_caps_params", "feed_templates"),
         *("n_caps", "n_votes", "n_caps_params", "decoder"),
     }
-    fields = {field.name for field in dataclasses.fields(MODELS[FLAGS.model][0])}
+    fields = {field.name for field in dataclasses.fields(MODELS[FLAGS.model])}
     return {"model"} | (shaping & fields)
 
 

@@ -7,27 +7,29 @@ Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hos
 The same command again goes on from the last snapshot; --overwrite starts anew.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from protocols import DataSource, TrainableModel, UserError
+from protocols import UserError
 from scripts import command_line, scae_flags, training_flags
-from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
-from training.gradient_clipping import Clipping
-from training.loop import train
-from training.optimisation import Optimisation
-from training.optimizers import Adam, Optimizer, RateFactors, RMSProp
-from training.replicas import Replicas
-from training.run_folder import METRICS_FILE
-from training.schedules import Constant, CosineFall, ExponentialDecay
+from scripts.help_text import topic
 from training.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
+    from training.optimisation import Optimisation
+    from training.optimizers import Optimizer
+    from training.replicas import Replicas
 
 FLAGS = flags.FLAGS
 
 training_flags.define()
 scae_flags.define()
+topic("Training")
 # The original's names for the length of a run and for the times of what it writes.
 flags.DEFINE_integer("max_train_steps", 300_000, "Number of training steps.")
 flags.DEFINE_integer("report_loss_steps", 500, "Steps between printed reports.")
@@ -67,6 +69,10 @@ def train_config() -> TrainConfig:
 
 def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
     """Returns the model that the flags describe, what it learns from, and how."""
+    from training.gradient_clipping import Clipping
+    from training.optimisation import Optimisation
+    from training.schedules import Constant, ExponentialDecay
+
     data = scae_flags.load_data()
     with replicas.scope():
         model = scae_flags.make_model()
@@ -90,6 +96,9 @@ def optimizer(model: TrainableModel) -> Optimizer:
     Raises:
         UserError: flags of parts and objects do not fit the model, or --part_lr does not fit --lr.
     """
+    from training.optimizers import Adam, RateFactors, RMSProp
+    from training.schedules import Constant, CosineFall
+
     # RMSProp's epsilon as in the original: it is inside the square root, and falls with the batch (S4).
     plain = Adam() if FLAGS.optimizer == "adam" else RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
     asked = [name for name in ("part_lr", "objects_from", "parts_until") if FLAGS[name].value]
@@ -150,13 +159,13 @@ def learners_at() -> Callable[[int], Mapping[str, Any]]:
 
 def main(_) -> None:
     """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
+    from training.loop import train
+
     config = train_config()
     folder = training_flags.run_folder()
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, how = recipe(config, replicas)
-    if data.about:
-        print(data.about)
 
     training_flags.warn_of_late_starts(config.max_train_steps, "objects_from", "parts_until", "cosine_from")
     shaping = scae_flags.architecture_flags()
@@ -170,7 +179,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),
-            facts=training_flags.facts(data),
+            facts=training_flags.facts() | {"data": dict(data.sets), "classes": data.classes},
             begin_with=FLAGS.checkpoint,
             weights_alone=True,
         )
@@ -178,10 +187,13 @@ def main(_) -> None:
 
 def pictures(model, batch, folder):
     """Draws the model at work, and the learning curves so far where there are any."""
+    from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
+    from training.run_folder import METRICS_FILE
+
     draw = constellation_plots if FLAGS.model == "constellation" else image_plots
     curves = learning_curves_plot(folder / METRICS_FILE)
     return draw(model, batch) | ({} if curves is None else {"learning_curves": curves})
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, check=scae_flags.check)

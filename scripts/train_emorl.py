@@ -11,28 +11,26 @@ The same command again goes on from the last snapshot; --overwrite starts anew.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
 from absl import flags
 
-from emorl.plots import emorl_plots
 from emorl.refinement_curriculum import refinement_curriculum
-from protocols import DataSource, TrainableModel, UserError
+from protocols import UserError
 from scripts import command_line, emorl_flags, training_flags
-from training.gradient_clipping import Clipping
-from training.loop import train
-from training.optimisation import Optimisation
-from training.optimizers import Adam
-from training.replicas import Replicas
-from training.run_folder import folder_of_run
-from training.schedules import Constant, WarmUpAndDecay
+from scripts.help_text import topic
 from training.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    from protocols import DataSource, TrainableModel
+    from training.optimisation import Optimisation
+    from training.replicas import Replicas
 
 FLAGS = flags.FLAGS
 
 training_flags.define()
 emorl_flags.define()
-# The original's training.*
+topic("Training")  # the original's training.*
 flags.DEFINE_integer("iters", 500_000, "Number of training steps.", lower_bound=0)
 flags.DEFINE_list(
     "refinement_curriculum", ["-1:3", "100000:1", "200000:1"], "Refinement steps from a training step on."
@@ -75,8 +73,17 @@ FLAGS.set_default("ema", 0.0)
 FLAGS.set_default("plot", True)
 
 
+def check() -> None:
+    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    emorl_flags.check()
+    refinement_curriculum(FLAGS.refinement_curriculum)
+
+
 def main(_) -> None:
     """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
+    from emorl.plots import emorl_plots
+    from training.loop import train
+
     config = train_config()
     folder = run_folder()
     if FLAGS.load_from_checkpoint != bool(FLAGS.checkpoint):
@@ -90,8 +97,6 @@ def main(_) -> None:
     command_line.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, steps = recipe(config, replicas)
-    if data.about:
-        print(data.about)
     data = with_threads(with_validation(data), FLAGS.num_workers)
 
     training_flags.warn_of_late_starts(config.max_train_steps, "cosine_from")
@@ -106,7 +111,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=training_flags.as_text(),
-            facts=training_flags.facts(data),
+            facts=training_flags.facts() | {"data": dict(data.sets)},
             begin_with=begin_with,
             weights_alone=bool(FLAGS.weights_from),
             bar=FLAGS.tqdm,
@@ -126,6 +131,11 @@ def train_config() -> TrainConfig:
 
 def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
     """Returns the model that the flags describe, what it learns from, and how."""
+    from training.gradient_clipping import Clipping
+    from training.optimisation import Optimisation
+    from training.optimizers import Adam
+    from training.schedules import Constant, WarmUpAndDecay
+
     iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
     data = emorl_flags.load_data(factors=False, masks=False)
     with replicas.scope():
@@ -149,6 +159,8 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
 
 def run_folder() -> Path:
     """Returns the folder of the run, where the original's flags say it too."""
+    from training.run_folder import folder_of_run
+
     logdir = f"{FLAGS.out_dir}/{{name}}" if FLAGS.out_dir else FLAGS.logdir
     name = f"{FLAGS.name}-{FLAGS.run_suffix}" if FLAGS.run_suffix else FLAGS.name
     return folder_of_run(logdir, name)
@@ -166,6 +178,8 @@ def with_validation(data: DataSource) -> DataSource:
 
 def with_threads(data: DataSource, n: int) -> DataSource:
     """Gives each of the data's streams n threads of its own."""
+    import tensorflow as tf
+
     options = tf.data.Options()
     options.threading.private_threadpool_size = n
 
@@ -176,4 +190,4 @@ def with_threads(data: DataSource, n: int) -> DataSource:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, check=check)

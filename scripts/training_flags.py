@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
 from absl import flags
 
-from protocols import DataSource, TrainableModel, UserError
-from protocols.snapshots import find_snapshot, list_snapshots, read_model
-from training.replicas import STRATEGIES, Replicas, make_replicas
-from training.run_folder import folder_of_run, prepare_run_folder
-from training.run_lock import run_lock
-from training.schedules import CosineFall, Schedule
+from protocols import UserError
+from scripts.help_text import own_flags, topic, value_text
 from training.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    from protocols import TrainableModel
+    from training.replicas import Replicas
+    from training.schedules import Schedule
 
 FLAGS = flags.FLAGS
 
@@ -31,15 +30,20 @@ _OF_THE_HOST = {
 
 def define() -> None:
     """Defines them."""
-    # The run
+    topic("The run")
     flags.DEFINE_string("name", None, "Name of the run; its folder is --logdir with {name} filled in.")
     flags.mark_flag_as_required("name")
     flags.DEFINE_string("logdir", "checkpoints/{name}", "The run's folder, a template.")
     flags.DEFINE_integer("seed", 0, "Seed of weights, data order and noise.")
     flags.DEFINE_boolean("overwrite", False, "Clears the run's folder; otherwise an earlier run is resumed.")
 
-    # Where and how it runs
-    flags.DEFINE_enum("strategy", "auto", STRATEGIES, "How replicas are made; auto takes all GPUs.")
+    topic("Where and how it runs")
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        ("auto", "single", "mirrored", "multi_worker"),
+        "How replicas are made; auto takes all GPUs.",
+    )
     flags.DEFINE_integer("replicas", 0, "Number of replicas, logical CPU devices without GPUs; 0: automatic.")
     flags.DEFINE_float("join_secs", 600.0, "Several workers: how long to wait for all to be there.")
     flags.DEFINE_boolean("deterministic", False, "Asks TensorFlow for bit-wise repeatable operations.")
@@ -53,7 +57,7 @@ def define() -> None:
     )
     flags.DEFINE_boolean("jit_compile", False, "XLA compiles the step as a whole: for GPUs, one replica.")
 
-    # Learning rate
+    topic("Learning rate")
     flags.DEFINE_integer(
         "cosine_from", 0, "With --cosine_steps: the step where the fall begins.", lower_bound=0
     )
@@ -67,14 +71,19 @@ def define() -> None:
         "cosine_to", 0.02, "Factor of the learning rate after it.", lower_bound=0.0, upper_bound=1.0
     )
 
-    # Reports
+    topic("Reports")
     flags.DEFINE_float("ema", 0.9, "Weight of the past in the moving averages of reports; 0: none.")
     flags.DEFINE_integer("run_updates_every", 10, "Steps between updates of these averages.")
     flags.DEFINE_boolean("global_ema_update", True, "False: the averages are updated at reports only.")
     flags.DEFINE_boolean("plot", False, "Writes pictures of intermediate results.")
     flags.DEFINE_integer("plot_steps", 1000, "Steps between pictures.")
+    flags.DEFINE_float(
+        "plot_share",
+        0.01,
+        "Pictures are passed over while earlier ones took more than this part of the time; 0: none is.",
+    )
 
-    # Snapshots
+    topic("Snapshots")
     flags.DEFINE_integer("snapshot_secs", 3600, "Seconds between snapshots; 0: none by time.")
     flags.DEFINE_integer("snapshots_to_keep", 5, "Latest snapshots that are kept; 0: all.")
 
@@ -91,6 +100,8 @@ def with_cosine(schedule: Schedule) -> Schedule:
     Raises:
         UserError: the fall has a beginning or a depth, and no length.
     """
+    from training.schedules import CosineFall
+
     if FLAGS.cosine_steps:
         return CosineFall(schedule, FLAGS.cosine_from, FLAGS.cosine_steps, FLAGS.cosine_to)
     for name in ("cosine_from", "cosine_to"):
@@ -113,6 +124,8 @@ def replicas(batch_size: int) -> Replicas:
         UserError: there are no such devices, the batch cannot be split over them, or XLA is to compile a step
             that has several.
     """
+    from training.replicas import make_replicas
+
     set_threads()
     facts = {f"--{name}": value for name, value in as_text().items() if name not in _OF_THE_HOST}
     replicas = make_replicas(FLAGS.strategy, FLAGS.replicas, facts=facts, join_secs=FLAGS.join_secs)
@@ -126,12 +139,16 @@ def replicas(batch_size: int) -> Replicas:
 
 def set_threads() -> None:
     """Sets the threads of an operation, before TensorFlow starts any."""
+    import tensorflow as tf
+
     if FLAGS.intra_op_threads > 0:
         tf.config.threading.set_intra_op_parallelism_threads(FLAGS.intra_op_threads)
 
 
 def run_folder() -> Path:
     """Returns the folder of the run."""
+    from training.run_folder import folder_of_run
+
     return folder_of_run(FLAGS.logdir, FLAGS.name)
 
 
@@ -155,6 +172,10 @@ def prepared_folder(
     Raises:
         UserError: as `run_lock` and `prepare_run_folder` do, or no such snapshot of such a model is readable.
     """
+    from protocols.snapshots import find_snapshot, list_snapshots, read_model
+    from training.run_folder import prepare_run_folder
+    from training.run_lock import run_lock
+
     if not replicas.is_chief:
         yield
         return
@@ -173,7 +194,7 @@ def as_text() -> dict[str, str]:
 
     Flags without a value are left out, and so are those that libraries define.
     """
-    return {flag.name: _text(flag) for flag in _ours() if flag.value is not None}
+    return {flag.name: value_text(flag) for flag in own_flags() if flag.value is not None}
 
 
 def before_defined(name: str, arguments: list[str]) -> str:
@@ -184,24 +205,8 @@ def before_defined(name: str, arguments: list[str]) -> str:
     return first[name].value
 
 
-def asks_for_help(arguments: list[str]) -> bool:
-    """Says whether the flags are to be listed, and nothing else done."""
-    return any(argument.lstrip("-").startswith("help") for argument in arguments)
-
-
-def facts(data: DataSource) -> dict[str, Any]:
-    """Returns what `run.json` tells: the seed, which flags differ from the defaults, and of the data."""
-    changed = [flag for flag in _ours() if flag.value not in (None, flag.default)]
-    told = {flag.name: _text(flag) for flag in changed if flag.name != "overwrite"}
-    of_data = {"data": data.about, "classes": data.classes} if data.about else {}
-    return {"seed": FLAGS.seed, "changed_flags": told, **of_data}
-
-
-def _ours():
-    modules = [module for module in FLAGS.flags_by_module_dict() if module.startswith("scripts.")]
-    modules.append(sys.argv[0])  # how absl calls the module that runs
-    return [flag for module in modules for flag in FLAGS.flags_by_module_dict().get(module, [])]
-
-
-def _text(flag):
-    return str(flag.value).lower() if flag.boolean else flag.serialize().split("=", 1)[1]
+def facts() -> dict[str, Any]:
+    """Returns what a run's report tells of its flags: the seed, and which differ from the defaults."""
+    changed = [flag for flag in own_flags() if flag.value not in (None, flag.default)]
+    told = {flag.name: value_text(flag) for flag in changed if flag.name != "overwrite"}
+    return {"seed": FLAGS.seed, "changed_flags": told}

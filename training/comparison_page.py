@@ -45,7 +45,7 @@ def comparison_page(runs: Runs) -> str:
     """Makes the page, as HTML."""
     damaged = [f"{name}: {', '.join(run.damaged)}" for name, run in runs if run.damaged]
     parts = [paragraph(f"Not readable: {'; '.join(damaged)}.", "warning")] if damaged else []
-    parts += [_what_ran(runs), _curves(runs), _last_metrics(runs), _scores(runs)]
+    parts += [_curves(runs), _scores(runs), _last_metrics(runs), _what_ran(runs)]
     return page(f"{len(runs)} runs", [part for part in parts if part])
 
 

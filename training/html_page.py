@@ -21,7 +21,8 @@ _STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:#f3f5f8;color:#1c2733;font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
 main{max-width:1200px;margin:0 auto;padding:20px 16px 48px}
-h1,h2,h3,p,td,summary,figcaption{overflow-wrap:anywhere}
+h1,h2,h3,p,summary,figcaption{overflow-wrap:break-word}
+td,th{overflow-wrap:break-word;max-width:24rem}
 h1{font-size:1.75rem;line-height:1.2;margin:8px 0 4px}
 h2{font-size:1.2rem;margin:0 0 12px}
 h3{font-size:1rem;margin:0 0 2px;font-weight:600}
@@ -32,7 +33,8 @@ section{background:#fff;border:1px solid #dfe4ea;border-radius:10px;padding:18px
 section>:last-child{margin-bottom:0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px 20px;margin:0 0 16px}
 .facts dt{color:#4a5663;font-size:.85rem}
-.facts dd{margin:0;font-weight:600;overflow-wrap:anywhere}
+.facts>div{min-width:0}
+.facts dd{margin:0;font-weight:600;overflow-wrap:break-word}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:22px 24px}
 .panels>*{min-width:0}
 .key{font-size:.9rem;margin:0 0 4px;display:flex;flex-wrap:wrap;gap:0 14px}
@@ -46,7 +48,7 @@ figcaption{font-size:.9rem;margin:4px 0 0}
 .scroll{overflow-x:auto;margin-bottom:12px}
 table{border-collapse:collapse;font-size:.92rem;min-width:min(100%,420px)}
 th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
-th{color:#4a5663;font-weight:600;overflow-wrap:anywhere}
+th{color:#4a5663;font-weight:600}
 th,td{min-width:6.5em}
 td:first-child{min-width:7.5em}
 td+td{font-variant-numeric:tabular-nums}
@@ -182,7 +184,7 @@ def _data_url(path):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image.load()
             kind = image.format
-            if len(content) > _MOST_BYTES or kind != "PNG":
+            if len(content) > _MOST_BYTES or kind not in ("PNG", "GIF"):
                 smaller, kind, buffer = image.convert("RGB"), "JPEG", io.BytesIO()
                 smaller.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
                 smaller.save(buffer, format=kind, quality=85)

@@ -13,6 +13,8 @@ import numpy as np
 
 from protocols import Batch, DataSource, TrainableModel, UserError
 from training.agreement import Agreement
+from training.announcement import closing, n_parameters, opening, time_left
+from training.devices import device_in_words, missing_gpu
 from training.execution import Execution, StepMetrics, Validation
 from training.gradient_clipping import GRADIENT_STATISTICS, Clipping
 from training.interruption import Interruption
@@ -120,13 +122,15 @@ class _Run:
         self.replicas, self.options_at, self.plots = replicas, options_at, plots
         self.chief = replicas.is_chief
         self.log = log if self.chief else lambda line: None
+        self.model_kind = (flags or {}).get("model", "")
         self.state = TrainState(step.model, step.optimizer, replicas)
         begin = (self.folder, self.state.named, self.model, self.log, begin_with, weights_alone)
         report_state = begin_state(*begin) if self.chief else {}
         if flags is not None and self.chief:
             write_flags(folder, flags)
         if facts is not None and self.chief:
-            write_facts(folder, facts, int(self.state.step.numpy()))
+            about = {"device": device_in_words(replicas), "parameters": n_parameters(self.model)}
+            write_facts(folder, {**facts, **about}, int(self.state.step.numpy()))
         replicas.share(self.state.named.values())
         self.agreement = Agreement(replicas)
         self.averages = MovingAverages(config.ema, report_state)
@@ -140,6 +144,8 @@ class _Run:
         self.metrics: dict[str, float] = {}  # of the last step that was looked at
         self.last_report: dict[str, float] = {}
         self.plot_batch: Batch | None = None
+        self.plot_seconds = 0.0
+        self.reported = False  # the page is there from the first report on
         self.failed_reports: set[str] = set()  # kinds that the user was warned of
 
     def to_the_end(self, interruption):
@@ -149,11 +155,10 @@ class _Run:
                 f"{self.config.max_train_steps} are asked for"
             )
             return {}
-        if self.step:
-            self.log(f"{self.folder}: goes on from step {self.step}")
         update_steps = self.config.update_steps
         train = self._iterate(self.data.train(self.step))
         valid = self._iterate(self.data.valid(self.step // update_steps if update_steps else 0))
+        self._announce()
         self.snapshot_time = time.monotonic()
         self.window = self.start = (self.step, self.snapshot_time)
         while self.step < self.config.max_train_steps:
@@ -171,7 +176,19 @@ class _Run:
             if stop and self.step < self.config.max_train_steps:
                 self._stop_for(interruption.received or "a signal to another worker")
         self._snapshot_for_all()
+        for line in closing(self.folder, self.step, self.model_kind):
+            self.log(line)
         return self.last_report
+
+    def _announce(self):
+        steps = (self.step, self.config.max_train_steps)
+        device = device_in_words(self.replicas)
+        for line in opening(self.folder, self.model, self.data.sets, device, steps, self.batch_size):
+            self.log(line)
+        if missing_gpu():
+            self.log(f"warning: {missing_gpu()}")
+        if self.step:
+            self.log(f"{self.folder}: resumes from step {self.step}")
 
     def close(self):
         self.run_log.close()
@@ -188,10 +205,15 @@ class _Run:
         if self._due(config.summary_steps):
             statistics = {k: v for k, v in self._look().items() if k in GRADIENT_STATISTICS}
             self.run_log.summary(self.step, {**self._smoothed(), **statistics})
-        if config.plot and self.plots and self._due(config.plot_steps):
+        if config.plot and self.plots and self._due(config.plot_steps) and self._has_time_to_plot():
             self._plot()
         if self._due(config.snapshot_steps):
             self._snapshot()
+
+    def _has_time_to_plot(self):
+        """Whether pictures have taken no more than their share of the time so far."""
+        share, seconds = self.config.plot_share, time.monotonic() - self.start[1]
+        return share == 0.0 or self.plot_seconds <= share * seconds
 
     def _wants_snapshot(self):
         """Whether it is time for a snapshot, by the chief's clock."""
@@ -267,20 +289,27 @@ class _Run:
         self.run_log.report(self.step, {**smoothed, **extra})
         self.last_report = {"step": self.step, **smoothed}
         valid = f", valid {smoothed['valid/loss']:.5g}" if "valid/loss" in smoothed else ""
+        left = self.config.max_train_steps - self.step
         line = f"step {self.step}: loss {smoothed['train/loss']:.5g}{valid}, {rate:.3g} steps/s"
+        line += f", about {time_left(left, rate)} left" if left else ""
         self.bar.clear()
         self.log(line)
+        if not self.reported and self.chief:
+            self._only_reporting("report page", lambda: write_report(self.folder))
+        self.reported = True
 
     def _plot(self):
         self._look()
         if not self.chief:
             return
+        begun = time.monotonic()
         if self.plot_batch is None:
             self.plot_batch = next(iter(self.data.valid(0)))
         self._only_reporting(
             "pictures",
             lambda: self.run_log.pictures(self.step, self.plots(self.model, self.plot_batch, self.step)),
         )
+        self.plot_seconds += time.monotonic() - begun
 
     def _only_reporting(self, what, report):
         """Reports; where that fails, warns once and lets the training go on."""

@@ -157,6 +157,8 @@ def make_replicas(
             strategy = join(cluster, n_gpus, facts or {}, join_secs, log)
             return Replicas(strategy, len(cluster.addresses), cluster.index)
     n = replicas or max(n_gpus, 1)
+    if strategy == "mirrored" and not n_gpus:
+        log(f"warning: --strategy=mirrored: there is no GPU; {_replicas_of_cpu(n)} on the CPU")
     if n == 1:
         return single_replica()
     if n_gpus:
@@ -174,6 +176,10 @@ def make_replicas(
 def single_replica() -> Replicas:
     """Returns the one replica that TensorFlow's default strategy has."""
     return Replicas(tf.distribute.get_strategy())
+
+
+def _replicas_of_cpu(n):
+    return "one replica" if n == 1 else f"{n} replicas"
 
 
 def _split_cpu(n):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from training.announcement import duration
 from training.html_page import (
     commands,
     details,
@@ -20,15 +21,17 @@ from training.html_page import (
     table,
 )
 from training.metric_panels import is_main, metric_panel, metrics_of
+from training.picture_captions import caption
 from training.pictures_over_time import LEARNING_CURVES, copies
 from training.published_results import published_results, scripts_of
 from training.run_folder import REPORT_FILE
 from training.run_record import RunRecord, read_run
-from training.score_table import score_rows
+from training.score_table import n_examples_text, score_rows
+from training.snapshots import list_snapshots
 from training.writing import writing
 
 #: Of pictures that a folder holds; more would make a page that telephones load slowly.
-_MOST_PICTURES, _MOST_OF_EVALUATION = 12, 4
+_MOST_PICTURES, _MOST_OF_EVALUATION, _MOST_GIFS = 12, 4, 3
 
 
 def write_report(folder: Path) -> Path:
@@ -49,11 +52,12 @@ def report_page(folder: Path) -> str:
     parts = [
         paragraph(_kind(run), "quiet"),
         *([paragraph(f"Not readable: {', '.join(run.damaged)}.", "warning")] if run.damaged else []),
-        _what_ran(run),
-        _learning_curves(run),
+        facts(_in_short(run)),
         _scores(run),
         _pictures(run),
+        _learning_curves(run),
         _commands(run),
+        _what_ran(run),
     ]
     return page(run.name, [part for part in parts if part])
 
@@ -63,11 +67,13 @@ def steps_and_time(run: RunRecord) -> list[tuple[str, str]]:
     if not run.reports:
         return [("steps", "none reported yet")]
     last = run.reports[-1]
+    saved = [int(name.rpartition("-")[2]) for name in list_snapshots(run.folder)]
+    step = max(last["step"], *saved, 0)  # a run that was stopped has a snapshot after its last report
     wanted = run.flags.get("iters") or run.flags.get("max_train_steps") or ""
     of = f" of {int(wanted):,}" if wanted.isdecimal() and wanted.isascii() else ""
-    told = [("steps", f"{last['step']:,.0f}{of}")]
+    told = [("steps", f"{step:,.0f}{of}")]
     if last.get("seconds", 0) > 0:
-        told.append(("training time", _duration(last["seconds"])))
+        told.append(("training time", duration(last["seconds"])))
     if last.get("examples_per_s", 0) > 0:
         told.append(("examples per second", f"{last['examples_per_s']:,.4g}"))
     return told
@@ -78,10 +84,18 @@ def _kind(run):
     return f"{model} on {data}" if model and data else "A training run"
 
 
-def _what_ran(run):
+def _in_short(run):
     told = [*steps_and_time(run), ("seed", run.flags.get("seed", "not known"))]
     told += [("resumed at step", ", ".join(f"{at:,}" for at in run.resumed_at))] if run.resumed_at else []
+    parameters = run.about.get("parameters", "")
+    told += [("parameters", f"{int(parameters):,}")] if parameters.isdecimal() else []
+    return told + [(name, run.about[name]) for name in ("device", "started") if name in run.about]
+
+
+def _what_ran(run):
+    told = [(name, run.about[name]) for name in ("host", "commit") if name in run.about]
     parts = [facts([*told, *run.versions.items()])]
+    parts += [commands([run.about["command"]])] if "command" in run.about else []
     if run.changed_flags is None:
         parts.append(paragraph("Versions and changed flags are not known: there is no run.json.", "quiet"))
     elif run.changed_flags:
@@ -109,12 +123,12 @@ def _learning_curves(run):
 
 def _scores(run):
     published, parts, told = published_results(run.flags), [], set()
-    for scores in run.scores:
+    for scores in (*run.scores, *run.other_scores):
         rows = score_rows(scores.values)
         columns = list({column: None for row in rows.values() for column in row})
         lines = []
         for path, row in rows.items():
-            known = [p for p in published if p.belongs_to(path)]
+            known = [] if scores.changed else [p for p in published if p.belongs_to(path)]
             told.update(known)
             beside = "; ".join(f"{p.value} ({p.source})" for p in known)
             name = path.replace("_", " ").replace(".", ", ")
@@ -123,7 +137,10 @@ def _scores(run):
             header = ["score", *(column or "measured" for column in columns), "published"]
             if not any(line[-1] for line in lines):
                 header, lines = header[:-1], [line[:-1] for line in lines]
-            parts.append(heading(f"{scores.name}, step {scores.step:,}") + table(header, lines))
+            changed = f", with {scores.changed}" if scores.changed else ""
+            counted = n_examples_text(scores.values)
+            parts.append(heading(f"{scores.name}, step {scores.step:,}{changed}") + table(header, lines))
+            parts += [paragraph(counted, "quiet")] if counted else []
     rest = [(p.title, p.value, p.source) for p in published if p not in told]
     if not parts:
         parts.append(paragraph("Not evaluated yet; the commands below do it.", "quiet"))
@@ -146,17 +163,28 @@ def _pictures(run):
         strip = "".join(figure(small, f"step {step:,}") for step, small in earlier.items())
         more = f'<div class="strip">{strip}</div>' if len(earlier) > 1 else ""
         newest = f", step {max(earlier):,}" if earlier else ""
-        shown.append(figure(path, path.stem.replace("_", " ") + newest, more))
-    for path in _of_evaluation(run.folder)[:_MOST_OF_EVALUATION]:
-        shown.append(figure(path, f"{path.parent.name}, {path.stem.replace('_', ' ')}"))
+        shown.append(figure(path, _described(path, newest), more))
+    found = _of_evaluation(run.folder)
+    pictures, gifs = ([path for path in found if path.suffix == kind] for kind in (".png", ".gif"))
+    # traversals, of which there are few, before the many pictures of scenes
+    pictures.sort(key=lambda path: "traversal" not in path.stem)
+    for path in [*pictures[:_MOST_OF_EVALUATION], *gifs[:_MOST_GIFS]]:
+        shown.append(figure(path, _described(path, f", {path.relative_to(run.folder / 'eval').parts[0]}")))
     return section("Pictures", gallery(shown)) if shown else ""
 
 
+def _described(path, where):
+    """Returns a picture's caption: its name, of what, and what it shows."""
+    told = caption(path.name)
+    return f"{path.stem.replace('_', ' ')}{where}" + (f". {told}" if told else "")
+
+
 def _of_evaluation(folder):
-    """Returns the pictures of the newest snapshot that was evaluated with some."""
+    """Returns the pictures of the newest snapshot that was evaluated with some, as it was trained."""
     by_step = {}
-    for path in sorted((folder / "eval").glob("model.ckpt-*/*.png")):
-        step = path.parent.name.rpartition("-")[2]
+    files = (folder / "eval").glob("model.ckpt-*/**/*")
+    for path in sorted(path for path in files if path.suffix in (".png", ".gif")):
+        step = path.relative_to(folder / "eval").parts[0].rpartition("-")[2]
         if step.isdecimal() and path.is_file():
             by_step.setdefault(int(step), []).append(path)
     return by_step[max(by_step)] if by_step else []
@@ -170,17 +198,12 @@ def _commands(run):
     train, evaluations = known
     return section(
         "Go on, and evaluate",
-        paragraph("Goes on from the newest snapshot; give a larger number of steps to train for longer:"),
+        paragraph("In a new shell, in the folder of this repository, first:"),
+        commands(["source setup_virtualenv.sh"]),
+        paragraph("Resumes from the newest snapshot; give a larger number of steps to train for longer:"),
         commands([f"python -m {train} --flagfile={shlex.quote(f'{folder}/flags.txt')}"]),
         paragraph("Scores the newest snapshot, and brings this page up to date:"),
         commands([f"python -m {module} --snapshot={shlex.quote(folder)}" for module in evaluations]),
         paragraph("All pictures and curves, step by step:"),
         commands([f"tensorboard --logdir={shlex.quote(folder)}"]),
     )
-
-
-def _duration(seconds):
-    minutes = seconds / 60
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"

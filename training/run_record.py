@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import platform
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -17,7 +20,10 @@ from training.run_folder import FACTS_FILE, METRICS_FILE, read_flags
 from training.writing import writing
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "unsupervised-object-discovery")
-_SCORES = re.compile(r"(.+)-(\d+)\.json")
+#: An evaluation, its step and, where flags were changed, what marks it.
+_SCORES = re.compile(r"([^.]+)-(\d+)(\..+)?\.json")
+#: Texts and numbers of `run.json` about the run as a whole.
+_ABOUT = ("started", "host", "device", "parameters", "commit", "command")
 #: Larger numbers would not leave room for the arithmetic of axes.
 _LARGEST = 1e300
 
@@ -29,11 +35,13 @@ class Scores(NamedTuple):
         name: of the script, and of the kind of evaluation.
         step: how many steps the snapshot was trained for.
         values: as its JSON has them.
+        changed: flags that were not as in the run, as one text; empty for the run's own scores.
     """
 
     name: str
     step: int
     values: dict[str, Any]
+    changed: str = ""
 
 
 class RunRecord(NamedTuple):
@@ -45,8 +53,10 @@ class RunRecord(NamedTuple):
         changed_flags: those that differ from the defaults; None where nothing tells.
         versions: by the name of the package.
         resumed_at: steps from which the run went on after a stop.
+        about: when, where and how it was started, as texts by name; what is not known is absent.
         reports: lines of `metrics.jsonl` in order of steps; finite numbers only, `step` in each.
-        scores: of the newest snapshot for each kind of evaluation.
+        scores: of the newest snapshot for each kind of evaluation, as the run was trained.
+        other_scores: the same where flags were changed for the evaluation.
         damaged: names of files that could not be read.
     """
 
@@ -55,8 +65,10 @@ class RunRecord(NamedTuple):
     changed_flags: dict[str, str] | None
     versions: dict[str, str]
     resumed_at: list[int]
+    about: dict[str, str]
     reports: list[dict[str, float]]
     scores: list[Scores]
+    other_scores: list[Scores]
     damaged: list[str]
 
     @property
@@ -85,16 +97,33 @@ def write_facts(folder: Path, facts: Mapping[str, Any], step: int) -> None:
 
     Args:
         folder: of the run.
-        facts: what the script tells: `changed_flags` (text by name) and `seed`.
+        facts: what the run tells: `changed_flags` (text by name), `seed`, `device`, `parameters`.
         step: from which the run goes on; 0 for a new one.
 
     Raises:
         UserError: it cannot be written.
     """
     resumed_at = [*(at for at in _facts(folder, [])[2] if at < step), step] if step else []
-    told = {**facts, "versions": current_versions(), "resumed_at": resumed_at}
+    now = {
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "commit": current_commit(),
+        "command": shlex.join(["python", *sys.argv]),
+    }
+    first = _facts(folder, [])[3] if step else {}  # of a resumed run the beginning counts
+    told = {**facts, **now, "started": first.get("started", now["started"])}
+    told |= {"versions": current_versions(), "resumed_at": resumed_at}
     with writing(folder / FACTS_FILE):
         save_page(folder / FACTS_FILE, json.dumps(told, indent=2) + "\n")
+
+
+def current_commit() -> str | None:
+    """Returns the short hash of the checkout's commit; None where there is none."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -106,7 +135,9 @@ def read_run(folder: Path) -> RunRecord:
         flags = {}
         damaged.append("flags.txt")
     facts = _facts(folder, damaged)
-    return RunRecord(folder, flags, *facts, _reports(folder, damaged), _scores(folder, damaged), damaged)
+    scores = _scores(folder, damaged)
+    own, other = ([s for s in scores if bool(s.changed) == changed] for changed in (False, True))
+    return RunRecord(folder, flags, *facts, _reports(folder, damaged), own, other, damaged)
 
 
 def is_number(value: object) -> bool:
@@ -115,15 +146,16 @@ def is_number(value: object) -> bool:
 
 
 def _facts(folder, damaged):
-    """Returns changed flags, versions, and where the run went on."""
+    """Returns changed flags, versions, where the run went on, and what is told about it."""
     told = _json(folder / FACTS_FILE, damaged, FACTS_FILE)
     if told is None:
-        return None, {}, []
+        return None, {}, [], {}
     changed, versions, resumed = (told.get(name) for name in ("changed_flags", "versions", "resumed_at"))
     return (
         _texts(changed) if isinstance(changed, dict) else None,
         _texts(versions) if isinstance(versions, dict) else {},
         [at for at in resumed if type(at) is int] if isinstance(resumed, list) else [],
+        {name: str(told[name]) for name in _ABOUT if isinstance(told.get(name), str | int)},
     )
 
 
@@ -155,16 +187,22 @@ def _reports(folder, damaged):
 
 
 def _scores(folder, damaged):
-    newest: dict[str, Scores] = {}
+    newest: dict[tuple[str, str], Scores] = {}
     for path in sorted((folder / "eval").glob("*.json")):
         found = _SCORES.fullmatch(path.name)
         values = _json(path, damaged, f"eval/{path.name}") if found else None
         if values is None:
             continue
-        name, step = found[1], int(found[2])
-        if name not in newest or step > newest[name].step:
-            newest[name] = Scores(name, step, values)
+        name, step, changed = found[1], int(found[2]), _changed(values) if found[3] else ""
+        if (name, changed) not in newest or step > newest[name, changed].step:
+            newest[name, changed] = Scores(name, step, values, changed)
     return list(newest.values())
+
+
+def _changed(values):
+    told = values.get("changed_flags")
+    flags = told.items() if isinstance(told, dict) else ()
+    return " ".join(f"--{name}={value}" for name, value in flags) or "changed flags"
 
 
 def _json(path, damaged, name):

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 from training.run_record import is_number
 
 #: What every evaluation tells about itself; no scores.
-_ABOUT = ("snapshot", "step", "dataset", "seed", "eval_type", "model")
+_ABOUT = (
+    *("snapshot", "step", "dataset", "data", "seed", "eval_type", "model", "changed_flags", "compat"),
+    *("n_examples", "n_pixel_examples", "num_images", "num_objects", "refinement_iters", "slot"),
+)
 _MOST_NUMBERS = 12
 
 
@@ -41,7 +44,22 @@ def score_text(value: float) -> str:
     """Writes a number as tables do."""
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+    size = abs(value)
+    if 0.01 <= size < 10.0 or value == 0.0:  # accuracies and the like, below each other
+        return f"{value:.4f}"
+    return f"{value:.0f}" if 1e4 <= size < 1e7 else f"{value:.4g}"
+
+
+def n_examples_text(values: Mapping[str, Any]) -> str:
+    """Says how many examples an evaluation's scores are of, and of which data; "" where it does not tell."""
+    told = values.get("n_examples", values.get("num_images"))
+    if isinstance(told, dict):
+        counts = ", ".join(f"{n:,} {split}" for split, n in told.items() if type(n) is int)
+    else:
+        counts = f"{told:,}" if type(told) is int else ""
+    data = values.get("data")
+    of = f" of: {data}" if isinstance(data, str) and data else ""
+    return f"{counts} examples{of}" if counts else ""
 
 
 def mean_text(values: Sequence[float | None]) -> str:

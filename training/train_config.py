@@ -25,6 +25,7 @@ class TrainConfig:
         snapshots_to_keep: older ones are deleted; 0: none is.
         plot: draw pictures.
         plot_steps: draw them every so many steps.
+        plot_share: pass over pictures while earlier ones took more than this part of the time; 0: none.
         overwrite: delete an earlier run of the same name instead of resuming it.
         check_numerics: stop at the first operation that makes a NaN or an infinity, and name it; slow.
         seed: of the noise in training; data and initial weights have their own.
@@ -45,6 +46,7 @@ class TrainConfig:
     snapshots_to_keep: int = 5
     plot: bool = False
     plot_steps: int = 1000
+    plot_share: float = 0.0
     overwrite: bool = False
     check_numerics: bool = False
     seed: int = 0
@@ -67,6 +69,8 @@ class TrainConfig:
         }.items():
             if getattr(self, name) < least:
                 raise UserError(f"--{name}={getattr(self, name)} is out of range: give at least {least}")
+        if not 0 <= self.plot_share <= 1:
+            raise UserError(f"--plot_share={self.plot_share} is out of range: give a part from 0 to 1")
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema={self.ema} is out of range: give a decay from 0 up to, but not, 1")
 

@@ -6,14 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from emorl.bicubic import bicubic_resize
+from emorl.data.config import STYLES
 from protocols import UserError
 
 RAW_SIZE = (240, 320)
 CROPPED = 192
 _TOP, _LEFT = 29, 64
-
-#: Side of the image for each `clevr_preprocess_style`; the empty style keeps 240x320.
-STYLES = {"clevr-small": 96, "clevr-large": 128}
 
 
 def crop_and_resize(images: tf.Tensor, style: str) -> tf.Tensor:

@@ -16,7 +16,6 @@ from protocols import UserError
 
 SIZE = 128
 MAX_ENTITIES = 11  # the ground and ten objects
-VARIANTS = ("full", "pbg", "vbg", "grassbg", "camo", "outd")
 #: Which part of the scenes, in the order of their numbers. "outd" has no parts: all of it is for testing.
 SPLITS = {"valid": (0.0, 0.1), "train": (0.2, 1.0)}
 
@@ -29,7 +28,7 @@ def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: 
 
     Args:
         folder: The folder of the variant (`clevrtex_full`), or the one that holds it.
-        variant: One of `VARIANTS`.
+        variant: One of `VARIANTS` of `config.py`.
         split: "train" (from 20 % on) or "valid" (its test part, the first 10 %).
         masks: Whether to read masks.
         factors: Whether to read factors.
@@ -77,7 +76,7 @@ def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: 
         return read
 
     open_()(np.arange(1))  # a file that cannot be read shows now
-    return Rows(len(chosen), open_, signature, run=1, window=_WINDOW)
+    return Rows(len(chosen), open_, signature, run=1, window=_WINDOW, place=f"in {folder}, {split}")
 
 
 def _index(folder, variant):

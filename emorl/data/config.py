@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from emorl.data.clevr import STYLES
-from emorl.data.clevrtex import VARIANTS
 from protocols import UserError
 
 DATASETS = ("tetrominoes", "multi_dsprites", "clevr6", "clevr6_128", "clevrtex", "images")
+#: Those that need no file.
+GENERATED = ("tetrominoes", "multi_dsprites")
+#: Side of the image for each `clevr_preprocess_style`; the empty style keeps CLEVR's 240x320.
+STYLES = {"clevr-small": 96, "clevr-large": 128}
+#: CLEVRTEX's.
+VARIANTS = ("full", "pbg", "vbg", "grassbg", "camo", "outd")
 
 _STYLE = {"clevr6": "clevr-small", "clevr6_128": "clevr-large"}
 # The original trains its 128-pixel model on all of CLEVR, with 11 slots, whatever its config is called.

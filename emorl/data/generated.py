@@ -67,7 +67,8 @@ def generated_source(generate: Generator, config: DataConfig) -> DataSource:
             return batches_in_order(test_set(), config.batch_size)
         return train(0).unbatch().take(config.n_train).batch(config.batch_size)
 
-    return DataSource(train, valid, whole, PureBatches(lambda n_steps: {}, lambda *_: batch))
+    sets = {"train": "scenes generated while training", "valid": f"{config.n_test:,} scenes, generated"}
+    return DataSource(train, valid, whole, PureBatches(lambda n_steps: {}, lambda *_: batch), sets)
 
 
 def draw_set(generate: Generator, seed: Seed, n: int, first: int = 0) -> Scenes:

@@ -75,6 +75,7 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
         signature=signature,
         run=run,
         window=window,
+        place=f"in {path}, {name}",
     )
 
 

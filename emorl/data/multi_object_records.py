@@ -122,7 +122,15 @@ def records_source(
         lambda start: endless("valid", start),
         whole,
         pure_batches(whole, order, config.batch_size),
+        {
+            "train": f"{_most(config.n_train)} scenes after these",
+            "valid": f"the first {config.n_test:,} scenes in {path}",
+        },
     )
+
+
+def _most(n):
+    return "all" if n is None else f"the first {n:,}"
 
 
 def _recognise(path, dataset):

@@ -38,22 +38,15 @@ class SceneFolder(NamedTuple):
         path: Of the folder.
         train: Scenes to learn from.
         valid: Scenes for validation.
-        split: In words, what divides the two sets.
+        train_from: Where the first come from, in words.
+        valid_from: Where the second do.
     """
 
     path: Path
     train: SceneFiles
     valid: SceneFiles
-    split: str
-
-    def about(self, size: int) -> str:
-        """A line that tells what was found, and what becomes of it."""
-        having = [name for name in ("train", "valid") if getattr(self, name).masks]
-        masks = {0: "none", 1: "of one set alone", 2: "of all"}[len(having)]
-        return (
-            f"{self.path}: {len(self.train.images):,} training and {len(self.valid.images):,} validation "
-            f"scenes ({self.split}), the middle square of each as {size}x{size}; masks: {masks}"
-        )
+    train_from: str
+    valid_from: str
 
 
 def find_scenes(folder: Path) -> SceneFolder:
@@ -74,7 +67,8 @@ def find_scenes(folder: Path) -> SceneFolder:
     sets = found.train, found.valid
     by_root = {root: [path for s in sets if s.root == root for path in s.paths] for root in roots}
     masks = {root: _masks(root, sorted(paths)) for root, paths in by_root.items()}
-    return SceneFolder(Path(folder), *(SceneFiles(s.paths, masks[s.root]) for s in sets), found.split)
+    files = (SceneFiles(s.paths, masks[s.root]) for s in sets)
+    return SceneFolder(Path(folder), *files, f"in {found.train.root}", found.valid_from)
 
 
 def scene_rows(found: SceneFolder, size: int, masks: bool) -> tuple[Rows | UserError, Rows | UserError]:
@@ -98,10 +92,17 @@ def scene_rows(found: SceneFolder, size: int, masks: bool) -> tuple[Rows | UserE
         _no_masks(found.path) if masks and not files.masks else read_scenes(files, size, masks)
         for files in (found.train, found.valid)
     ]
+    places = [
+        f"{place}; {'with' if files.masks else 'without'} masks"
+        for files, place in ((found.train, found.train_from), (found.valid, found.valid_from))
+    ]
     told = [a for a in arrays if not isinstance(a, UserError)]
     check_not_black(told[0]["image"], found.path)
     n_entities = 1 + max(int(a["label"].max()) for a in told) if masks else 0
-    return tuple(a if isinstance(a, UserError) else _rows(a, n_entities) for a in arrays)
+    return tuple(
+        a if isinstance(a, UserError) else _rows(a, n_entities, place)
+        for a, place in zip(arrays, places, strict=True)
+    )
 
 
 def read_scenes(files: SceneFiles, size: int, masks: bool, first: int = 0, n: int | None = None) -> dict:
@@ -158,7 +159,7 @@ def _no_masks(folder):
     )
 
 
-def _rows(arrays, n_entities):
+def _rows(arrays, n_entities, place):
     n, height, width, _ = arrays["image"].shape
     signature = {"image": tf.TensorSpec([None, height, width, 3], tf.uint8)}
     if "label" in arrays:
@@ -170,4 +171,4 @@ def _rows(arrays, n_entities):
             scenes["mask"] = one_hot(arrays["label"][rows], n_entities)
         return scenes
 
-    return Rows(n, lambda: read, signature, run=1, window=_WINDOW)
+    return Rows(n, lambda: read, signature, run=1, window=_WINDOW, place=place)

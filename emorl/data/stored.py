@@ -23,6 +23,7 @@ class Rows(NamedTuple):
         signature: What `read` returns, with any number of rows.
         run: Rows that are cheap to read together (a file's chunk).
         window: Rows that are read, shuffled among each other and held in memory at a time.
+        place: Where they are, in words.
     """
 
     n: int
@@ -30,6 +31,7 @@ class Rows(NamedTuple):
     signature: dict[str, tf.TensorSpec]
     run: int
     window: int
+    place: str = "in memory"
 
     @classmethod
     def of_arrays(cls, arrays: Arrays) -> Rows:
@@ -83,7 +85,12 @@ def stored_source(
         lambda start: finish(batches_in_order(rows_of("valid"), batch_size, start, repeat=True)),
         whole,
         pure_batches(whole, order, batch_size),
+        {name: _in_words(rows) for name, rows in (("train", train), ("valid", valid))},
     )
+
+
+def _in_words(rows):
+    return "none" if isinstance(rows, UserError) else f"{rows.n:,} scenes {rows.place}"
 
 
 def pure_batches(

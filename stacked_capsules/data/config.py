@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+DATASETS = ("mnist", "digits", "svhn", "cifar10", "tfrecord", "images", "constellation")
+#: Patterns of constellations that have a name.
+NAMED_GROUPS = {"basic": ((0,), (1,)), "all": ((0,), (1,), (2,), (3,))}
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from protocols import DataSource, PureBatches, Seed, UserError
-from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.config import NAMED_GROUPS, DataConfig
 
 #: Corners (x, y) of the basic patterns: square, triangle, pentagon, L.
 PATTERNS = (
@@ -19,7 +19,6 @@ PATTERNS = (
     np.array([[1, 1], [2, -1], [3, 0], [3, 2], [2, 3]]),
     np.array([[1, 1], [2, 1], [3, 1], [3, 2], [3, 3]]),
 )
-NAMED_GROUPS = {"basic": ((0,), (1,)), "all": ((0,), (1,), (2,), (3,))}
 #: Coordinates are normalised together over this many batches, absent points included.
 CHUNK = 100
 #: Width of the range of translations.
@@ -106,7 +105,8 @@ def stream(config: DataConfig) -> DataSource:
         n_batches = -(-config.n_examples // config.batch_size)
         return each.batch(config.batch_size).apply(tf.data.experimental.assert_cardinality(n_batches))
 
-    return DataSource(endless(TRAIN), endless(VALID), whole, PureBatches(lambda n_steps: {}, between))
+    sets = {"train": "generated while training", "valid": f"{config.n_examples:,} examples, generated"}
+    return DataSource(endless(TRAIN), endless(VALID), whole, PureBatches(lambda n_steps: {}, between), sets)
 
 
 def constellations(

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples
+from stacked_capsules.data.examples import ImageSets
 
 SIZE = 28
 STORED_SIZE = 8
@@ -14,7 +14,7 @@ STORED_SIZE = 8
 VALID_EVERY = 6
 
 
-def read(config: DataConfig) -> tuple[Examples, Examples]:
+def read(config: DataConfig) -> ImageSets:
     """Returns 1,501 training and 296 validation examples, each class split alike; always the same ones."""
     from sklearn.datasets import load_digits  # not above: costs a second that other data sets need not pay
 
@@ -26,7 +26,8 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
     for label in range(10):
         rank[labels == label] = np.arange((labels == label).sum())
     valid = rank % VALID_EVERY == VALID_EVERY - 1
-    return _subset(images, labels, ~valid), _subset(images, labels, valid)
+    stored = "in scikit-learn"
+    return ImageSets(_subset(images, labels, ~valid), _subset(images, labels, valid), stored, stored)
 
 
 def upsample(values: np.ndarray, size: int = SIZE) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from protocols import UserError
@@ -9,6 +11,24 @@ from stacked_capsules.data.config import DataConfig
 
 #: {"image": uint8 or float [N, H, W, C], "label": int64 [N], "labeled": int64 [N]}, the last two optional.
 Examples = dict[str, np.ndarray]
+
+
+class ImageSets(NamedTuple):
+    """What a data set reads.
+
+    Attributes:
+        train: the training set.
+        valid: the validation set.
+        train_from: where the first comes from, in words.
+        valid_from: where the second does.
+    """
+
+    train: Examples
+    valid: Examples
+    train_from: str
+    valid_from: str
+
+
 _NEGATIVE_LABELS = ", or leave out examples without a class: classes are numbered from 0"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from protocols import UserError
 from stacked_capsules.data import tfds_images
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples
+from stacked_capsules.data.examples import Examples, ImageSets
 
 WAYS_OUT = (
     "point --data_dir at a folder with Keras' mnist.npz or with prepared TFDS data, get online so that it "
@@ -17,7 +17,7 @@ WAYS_OUT = (
 )
 
 
-def read(config: DataConfig) -> tuple[Examples, Examples]:
+def read(config: DataConfig) -> ImageSets:
     """Returns the 60,000 training and 10,000 test images.
 
     `config.data_dir` is an .npz file, or a folder with mnist.npz or with prepared TFDS data; where it is none
@@ -25,9 +25,9 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
     """
     npz = Path(config.data_dir or ".").expanduser()
     if npz.suffix == ".npz":
-        return read_npz(npz)
+        return _sets(npz)
     if config.data_dir is not None and (npz / "mnist.npz").exists():
-        return read_npz(npz / "mnist.npz")
+        return _sets(npz / "mnist.npz")
     return tfds_images.read_tfds("mnist", config.data_dir, WAYS_OUT)
 
 
@@ -44,6 +44,10 @@ def read_npz(path: Path) -> tuple[Examples, Examples]:
         raise UserError(
             f"{path}: damaged, or not Keras' mnist.npz ({cause}); replace the file, or {WAYS_OUT}"
         ) from error
+
+
+def _sets(path):
+    return ImageSets(*read_npz(path), *(f"in {path}, {name}" for name in ("x_train", "x_test")))
 
 
 def _check_sums(archive):

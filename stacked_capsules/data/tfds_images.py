@@ -12,7 +12,7 @@ import numpy as np
 
 from protocols import UserError
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples
+from stacked_capsules.data.examples import ImageSets
 
 #: name in TFDS -> where TFDS downloads it from.
 SOURCES = {
@@ -25,17 +25,17 @@ WAYS_OUT = "point --data_dir at a folder with prepared TFDS data, or get online 
 PROBE_SECONDS = 5
 
 
-def read_svhn(config: DataConfig) -> tuple[Examples, Examples]:
+def read_svhn(config: DataConfig) -> ImageSets:
     """Returns the 73,257 training and 26,032 test images of cropped SVHN, 32x32x3, without its extra set."""
     return read_tfds("svhn_cropped", config.data_dir, WAYS_OUT)
 
 
-def read_cifar10(config: DataConfig) -> tuple[Examples, Examples]:
+def read_cifar10(config: DataConfig) -> ImageSets:
     """Returns the 50,000 training and 10,000 test images of CIFAR-10, 32x32x3."""
     return read_tfds("cifar10", config.data_dir, WAYS_OUT)
 
 
-def read_tfds(name: str, data_dir: str | None, ways_out: str) -> tuple[Examples, Examples]:
+def read_tfds(name: str, data_dir: str | None, ways_out: str) -> ImageSets:
     """Reads both sets into memory, in TFDS' order; downloads them where they are not prepared yet.
 
     Args:
@@ -52,7 +52,8 @@ def read_tfds(name: str, data_dir: str | None, ways_out: str) -> tuple[Examples,
 
     try:
         builder = tfds.builder_from_directory(versions[-1])
-        return tuple(_examples(tfds, builder, split) for split in ("train", "test"))
+        sets = (_examples(tfds, builder, split) for split in ("train", "test"))
+        return ImageSets(*sets, *(f"in {versions[-1]}, {split}" for split in ("train", "test")))
     except Exception as error:  # damaged files raise whatever TFDS stumbles over
         raise UserError(
             f"{versions[-1]}: prepared TFDS data that cannot be read ({_line(error)}); remove the folder and "

@@ -12,11 +12,17 @@ import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples, check_integers
+from stacked_capsules.data.examples import Examples, ImageSets, check_integers
 
 #: Files of a folder that are read, and which of them are for validation.
 RECORD_FILE = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$")
-VALIDATION_FILE = re.compile(r"(^|[^a-z])(val|valid|validation|test|eval)([^a-z]|$)", re.IGNORECASE)
+VALIDATION_FILE = re.compile(
+    r"(^|[^a-z])(val|valid|validate|validation|test|testing|testset|eval|evaluation|dev|holdout|heldout)([^a-z]|$)",
+    re.IGNORECASE,
+)
+TRAINING_FILE = re.compile(r"(^|[^a-z])(train|training|trainset)([^a-z]|$)", re.IGNORECASE)
+#: What a name may mean that is neither.
+_HINT = re.compile("train|val|test|dev|h[oe]ld", re.IGNORECASE)
 #: Names of the classes in the order of their labels, one a line; it may be absent.
 CLASSES_FILE = "classes.txt"
 #: Without validation files each tenth record is held out.
@@ -28,17 +34,20 @@ _ABSENT = tf.int64.min
 _FRAME_BYTES = 16  # of a record: its length and two checksums
 
 
-def read(config: DataConfig) -> tuple[Examples, Examples]:
+def read(config: DataConfig) -> ImageSets:
     """Returns training and validation images from the files that `data_dir` and `valid_file` name.
 
-    `data_dir` is a file, or a folder with files `*.tfrecord`, `*.tfrecords` (or shards of these); those with
-    valid, val, test or eval in the name are for validation. Where no file is, each tenth record is held out.
+    `data_dir` is a file, or a folder with files `*.tfrecord`, `*.tfrecords` (or shards of these); names with
+    the word val, valid, test, eval or dev (or the like) are for validation. Where there is none, each tenth
+    record is held out.
+
+    Raises:
+        UserError: there are no such files, a name leaves open what it is for, or a file is damaged.
     """
     if config.data_dir is None:
         raise UserError("--dataset=tfrecord: set --data_dir to a TFRecord file, or to a folder of such files")
-    train_files, valid_files = _files(Path(config.data_dir).expanduser())
-    if config.valid_file is not None:
-        valid_files = [Path(config.valid_file).expanduser()]
+    named = None if config.valid_file is None else Path(config.valid_file).expanduser()
+    train_files, valid_files = _files(Path(config.data_dir).expanduser(), named)
     if not train_files:
         raise UserError(
             f"{config.data_dir}: holds no training records; expected files named like train.tfrecord"
@@ -47,14 +56,15 @@ def read(config: DataConfig) -> tuple[Examples, Examples]:
     if valid_files:
         valid = read_files(valid_files)
         _check_alike(valid, valid_files[0], train, train_files[0])
-        return train, valid
+        return ImageSets(train, valid, _in(train_files), _in(valid_files))
     held_out = np.arange(len(train["image"])) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1  # [N]
     if not held_out.any():
         raise UserError(
             f"{config.data_dir}: {len(train['image'])} records are too few to hold out each tenth for "
             "validation; set --valid_file"
         )
-    return tuple({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
+    sets = ({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
+    return ImageSets(*sets, _in(train_files), f"{_in(train_files)}: each tenth is held out")
 
 
 def class_names(config: DataConfig) -> tuple[str, ...]:
@@ -154,13 +164,28 @@ def read_file(path: Path) -> Examples:
     return examples
 
 
-def _files(data_dir):
-    """Returns the files for training and for validation."""
-    if data_dir.is_dir():
-        files = sorted(path for path in data_dir.iterdir() if RECORD_FILE.search(path.name))
-        valid = [path for path in files if VALIDATION_FILE.search(path.name)]
-        return [path for path in files if path not in valid], valid
-    return [data_dir], []
+def _files(data_dir, valid_file):
+    """Returns the files for training and for validation, which is `valid_file` where that is given."""
+    if not data_dir.is_dir():
+        return [data_dir], [valid_file] if valid_file else []
+    files = sorted(path for path in data_dir.iterdir() if RECORD_FILE.search(path.name))
+    valid = [path for path in files if VALIDATION_FILE.search(path.name)]
+    train = [path for path in files if path not in valid and path != valid_file]
+    if valid_file:
+        return train, [valid_file]
+    unclear = [path.name for path in train if not TRAINING_FILE.search(path.name)]
+    if len(files) > 1 and (0 < len(unclear) < len(train) or any(_HINT.search(name) for name in unclear)):
+        raise UserError(
+            f"{data_dir / unclear[0]}: is it for training or for validation? Put train or valid into its "
+            "name, as a word of its own (digits_valid.tfrecord), or set --data_dir and --valid_file to files"
+        )
+    return train, valid
+
+
+def _in(files):
+    """Says which files, the first of many."""
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"in {files[0]}{more}"
 
 
 def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:

@@ -30,7 +30,8 @@ def test_each_tenth_by_name_is_for_validation(tmp_path):
     assert names(found.valid) == [everything[9], everything[19]]
     assert names(found.train) == [name for name in everything if name not in names(found.valid)]
     assert found.classes == found.train.labels == found.valid.labels == ()
-    assert "each tenth" in found.split
+    assert found.held_out
+    assert found.valid_from == f"in {tmp_path}: each tenth is held out"
 
 
 def test_sub_folders_are_classes_in_sorted_order_and_take_turns(tmp_path):
@@ -52,7 +53,7 @@ def test_a_split_that_is_there_is_taken(tmp_path, valid):
     assert (len(found.train.paths), names(found.valid)) == (5, ["b/00.png", "b/01.png"])
     assert found.classes == ("a", "b")
     assert found.valid.labels == (1, 1)
-    assert found.split == f"sub-folders train and {valid}"
+    assert found.valid_from == f"in {tmp_path / valid}"
 
 
 def test_valid_goes_before_test_and_classes_need_not_be(tmp_path):

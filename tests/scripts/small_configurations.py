@@ -27,7 +27,7 @@ def command(name, folder):
     if name.startswith("constellation"):
         flags = ("scripts.train", own, "--batch_size=4")
     elif name in SCAE:
-        starts = ["--objects_from=50"] if "--objects_from" in path.read_text() else []
+        starts = ["--objects_from=50", "--parts_until=100"] if "--parts_until" in path.read_text() else []
         flags = ("scripts.train", own, *IMAGES, *starts)
     else:
         flags = ("scripts.train_emorl", own, *SCENES)

@@ -53,7 +53,7 @@ def test_constellations(processes, points, tmp_path):
         "--report_loss_steps=1",
     )
     assert trained.code == 0, trained.stderr
-    assert f"goes on from step {STEP}" in trained.stdout
+    assert f"resumes from step {STEP}" in trained.stdout
     after = read_snapshot(f"{out}/model.ckpt-{STEP + 1}")
     name = next(name for name in weights if name.endswith("static_relations"))
     assert (after[f"{name}/rms"] != arrays[f"{name}/rms"]).any()

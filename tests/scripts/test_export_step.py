@@ -105,7 +105,7 @@ def test_jax_follows_tensorflow(processes, scenes, tmp_path, system):
         more = (f"--flagfile={tmp_path}/back/flags.txt", f"--max_train_steps={N_STEPS + 1}")
         ended = processes.run(script, *more)
         assert ended.code == 0, ended.stderr
-        assert f"goes on from step {N_STEPS}" in ended.stdout
+        assert f"resumes from step {N_STEPS}" in ended.stdout
 
 
 @needs_jax

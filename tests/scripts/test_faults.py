@@ -63,7 +63,7 @@ def test_faults(processes, tmp_path, run, number):
     wait_for_a_snapshot(folder, killed_at)
     os.kill(again[0], number)
     ended = processes.wait(again)
-    assert f"goes on from step {killed_at}\n" in ended.stdout
+    assert f"resumes from step {killed_at}\n" in ended.stdout
     assert ended.code == 130
     told = re.fullmatch(
         rf"{number.name}: stopped after step (\d+), which {folder}/model\.ckpt-\1 holds; "
@@ -80,7 +80,7 @@ def test_faults(processes, tmp_path, run, number):
     assert ended.code == 0, ended.stderr
     warning = ended.stdout.splitlines()[0]
     assert re.match(rf"warning: .*-{stopped_at} is damaged: .*-{earlier} is used instead", warning)
-    assert f"goes on from step {earlier}\n" in ended.stdout
+    assert f"resumes from step {earlier}\n" in ended.stdout
 
     unbroken = processes.run(*command, "--name=unbroken", f"{length}={last}")
     assert unbroken.code == 0, unbroken.stderr

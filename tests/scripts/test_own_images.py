@@ -28,7 +28,8 @@ def test_pictures_by_class(processes, pictures, tmp_path):
     own = ("--dataset=images", f"--data_dir={pictures}", f"--logdir={tmp_path}/{{name}}")
     ended = processes.run("scripts.train", *TRAIN, *own)
     assert ended.code == 0, ended.stderr
-    assert f"{pictures}: 27 training and 3 validation images" in ended.stdout
+    assert f"training:   27 images in {pictures}, the middle square as" in ended.stdout
+    assert f"validation: 3 images in {pictures}: each tenth is held out" in ended.stdout
     assert read_flags(tmp_path / "tiny")["n_classes"] == "3"
     classes = ["class a", "class b", "class c"]
     assert json.loads((tmp_path / "tiny" / "run.json").read_text())["classes"] == classes
@@ -49,7 +50,7 @@ def test_scenes_without_masks(processes, pictures, tmp_path):
     own = (f"--data_path={pictures}/class a", "--input_size=3,20,20", "--iters=1", "--name=own")
     ended = processes.run("scripts.train_emorl", *flags, *own, f"--logdir={tmp_path}/{{name}}")
     assert ended.code == 0, ended.stderr
-    assert "9 training and 1 validation scenes (each tenth held out)" in ended.stdout
+    assert f"training:   9 scenes in {pictures}/class a; without masks" in ended.stdout
     assert read_flags(tmp_path / "own")["dataset"] == "images"
     ended = processes.run(
         "scripts.eval_emorl", f"--snapshot={tmp_path}/own", f"--json={tmp_path}/scores.json"

@@ -89,6 +89,21 @@ def test_any_folder_and_any_flags(told, script):
     assert all(i < flags.index("--name=x") for i, f in enumerate(flags) if f.startswith("--flagfile="))
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_is_that_of_one_module(told, script):
+    _, text = told(script, "--help")
+    if script == "run_tests.sh":
+        assert text.startswith("Sets up and runs all tests; arguments go to pytest")
+    else:  # run.sh does not go on to an evaluation
+        assert text.count("\n-m\n") == text.count("\n--help\n") == 1
+
+
+def test_help_of_the_launcher():
+    ended = bash(f"{REPO}/scripts/launch_local.sh --help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("Starts N workers of one training on this machine")
+
+
 def test_the_second_set_up_is_quick():
     if not INSTALLED.exists() or INSTALLED.read_bytes() != (REPO / "requirements.txt").read_bytes():
         pytest.skip("these tests run in another environment than .venv")

@@ -53,7 +53,7 @@ def test_started_again_with_its_own_flags_it_goes_on(processes, trained, tmp_pat
     flags = (f"--flagfile={trained}/flags.txt", f"--logdir={tmp_path}/{{name}}", "--noplot")
     again = processes.run("scripts.train", *flags, "--max_train_steps=6")
     assert again.code == 0, again.stderr
-    assert "goes on from step 4" in again.stdout
+    assert "resumes from step 4" in again.stdout
     assert metrics(tmp_path / "tiny")[:2] == metrics(trained)
     assert [line["step"] for line in metrics(tmp_path / "tiny")] == [2, 4, 6]
     done = processes.run("scripts.train", *flags, "--max_train_steps=6")
@@ -73,7 +73,7 @@ def test_parts_have_their_learning_rate_and_the_rate_falls(processes, tmp_path):
     for n_steps in (4, 6):
         ended = processes.run("scripts.train", *flags, *falls, f"--max_train_steps={n_steps}")
         assert ended.code == 0, ended.stderr
-    assert "goes on from step 4" in ended.stdout
+    assert "resumes from step 4" in ended.stdout
     lines = metrics(tmp_path / "tiny")
     # of the last step before each report: one step had been taken, three, five
     assert [line["lr"] for line in lines] == pytest.approx([1e-3, 0.5e-3, 0.5e-3])

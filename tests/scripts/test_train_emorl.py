@@ -85,7 +85,7 @@ def test_the_original_s_flags_of_a_run(processes, earlier, files, tmp_path):
     )
     assert ended.code == 0, ended.stderr
     assert "Reports under valid/ are of training scenes" in ended.stdout
-    assert "goes on from step 2" in ended.stdout
+    assert "resumes from step 2" in ended.stdout
     assert (tmp_path / "a-b" / "model.ckpt-3.index").exists()
     (report,) = (json.loads(line) for line in (tmp_path / "a-b" / "metrics.jsonl").read_text().splitlines())
     assert report["step"] == 3

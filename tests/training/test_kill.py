@@ -89,7 +89,7 @@ def test_a_disk_that_is_full_for_a_while(processes, unbroken, tmp_path):
     reached = newest(tmp_path)
     again = processes.run(TOY, f"--folder={tmp_path}")
     assert again.code == 0, again.stderr
-    assert f"goes on from step {reached}\n" in again.stdout
+    assert f"resumes from step {reached}\n" in again.stdout
     assert_same_end(unbroken, tmp_path)
 
 

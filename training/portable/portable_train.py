@@ -251,7 +251,7 @@ def newest(options: argparse.Namespace, manifest: dict[str, Any]) -> list[np.nda
             with files.writing(other):
                 for file in files.files_of(other):
                     os.replace(file, f"{file}.damaged")
-        print(f"{options.out}: goes on from step {int(state[-1])}")
+        print(f"{options.out}: resumes from step {int(state[-1])}")
         return state
     if damaged:
         raise next(iter(damaged.values()))

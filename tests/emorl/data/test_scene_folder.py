@@ -50,8 +50,10 @@ def test_scenes_and_masks(tmp_path):
     np.testing.assert_array_equal(numbers(train), np.delete(np.arange(20), [9, 19]))
     assert valid["mask"].shape == (2, 3, SIZE, SIZE)
     np.testing.assert_array_equal(valid["mask"].argmax(axis=1), [scene(i)[1] for i in (9, 19)])
-    assert "18 training and 2 validation scenes (each tenth held out)" in source.about
-    assert source.about.endswith("as 8x8; masks: of all")
+    assert source.sets == {
+        "train": f"18 scenes in {tmp_path}; with masks",
+        "valid": f"2 scenes in {tmp_path}: each tenth is held out; with masks",
+    }
 
 
 def test_each_epoch_has_every_scene_in_another_order(tmp_path):
@@ -70,7 +72,7 @@ def test_masks_of_validation_scenes_are_enough(tmp_path):
     assert has_masks(config(tmp_path))
     source = load(config(tmp_path, masks=True))
     assert whole(source, "valid")["mask"].shape == (2, 4, SIZE, SIZE)
-    assert source.about.endswith("masks: of one set alone")
+    assert source.sets == {"train": "none", "valid": f"2 scenes in {tmp_path}/test; with masks"}
     with pytest.raises(UserError, match="has no masks, which this needs"):
         source.train(0)
     np.testing.assert_array_equal(numbers(whole(load(config(tmp_path)), "train")), [0, 1, 2])
@@ -79,7 +81,7 @@ def test_masks_of_validation_scenes_are_enough(tmp_path):
 def test_without_masks(tmp_path):
     write(tmp_path, 10, masks=False)
     assert not has_masks(config(tmp_path))
-    assert load(config(tmp_path)).about.endswith("masks: none")
+    assert load(config(tmp_path)).sets["train"] == f"9 scenes in {tmp_path}; without masks"
     with pytest.raises(UserError, match=r"has no masks, which this needs; give .*masks/NAME\.png"):
         load(config(tmp_path, masks=True))
 

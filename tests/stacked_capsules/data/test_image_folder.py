@@ -43,15 +43,18 @@ def test_images_labels_and_names(folder):
     # the 10th and the 20th of all: angular/09.jpg, round/07.png
     np.testing.assert_allclose(valid[0]["image"][:, 0, 0, 0] * 255, [209, 107], atol=1e-3)
     np.testing.assert_array_equal(valid[0]["label"], [0, 1])
-    for part in ("22 training and 2 validation images (each tenth", "8x8 in gray", "angular (0), round (1)"):
-        assert part in source.about
+    what = "the middle square as 8x8 in gray; classes: angular (0), round (1)"
+    assert source.sets == {
+        "train": f"22 images in {folder}, {what}",
+        "valid": f"2 images in {folder}: each tenth is held out",
+    }
 
 
 def test_color_and_no_classes(folder):
     source = load(config(folder / "round", n_channels=3, canvas_size=5))
     assert source.train(0).element_spec["image"].shape == (4, 5, 5, 3)
     assert "label" not in source.train(0).element_spec
-    assert source.about.endswith("5x5 in color; classes: none")
+    assert source.sets["train"].endswith("5x5 in color; classes: none")
 
 
 @pytest.mark.parametrize(

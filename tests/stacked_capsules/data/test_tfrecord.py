@@ -71,6 +71,27 @@ def test_sizes_come_from_the_records_and_labels_are_optional(tmp_path):
     np.testing.assert_allclose(whole(source, "valid")["image"] * 255.0, images[:3], atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["testing", "digits-testset", "my_validate", "dev", "held_out_2_heldout"])
+def test_what_a_file_is_for_stands_in_its_name(tmp_path, name):
+    tfrecord.write(tmp_path / "a_train.tfrecord", pictures(5))
+    tfrecord.write(tmp_path / f"{name}.tfrecord", pictures(3))
+    source = load(config(tmp_path))
+    assert source.sets == {
+        "train": f"5 images in {tmp_path}/a_train.tfrecord",
+        "valid": f"3 images in {tmp_path}/{name}.tfrecord",
+    }
+
+
+@pytest.mark.parametrize("names", [("train", "mytest"), ("train", "other"), ("intest", "intrain")])
+def test_a_name_that_leaves_it_open_is_asked_for(tmp_path, names):
+    for name in names:
+        tfrecord.write(tmp_path / f"{name}.tfrecord", pictures(5))
+    with pytest.raises(UserError, match="is it for training or for validation"):
+        load(config(tmp_path))
+    source = load(config(tmp_path, valid_file=str(tmp_path / f"{names[1]}.tfrecord")))
+    assert [text.rpartition("/")[2] for text in source.sets.values()] == [f"{n}.tfrecord" for n in names]
+
+
 def test_without_validation_files_each_tenth_record_is_held_out(tmp_path):
     labels = np.arange(25)
     tfrecord.write(tmp_path / "own.tfrecord", pictures(25), labels)

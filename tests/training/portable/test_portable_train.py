@@ -88,7 +88,7 @@ def test_goes_on_exactly_in_a_process_without_tensorflow(whole, toy, tmp_path):
             check=False,
         )
         assert ended.returncode == 0, ended.stderr
-    assert f"{tmp_path}: goes on from step 3\n" in ended.stdout
+    assert f"{tmp_path}: resumes from step 3\n" in ended.stdout
     assert lines_of(tmp_path) == lines_of(whole)
     with np.load(tmp_path / "step-12.npz") as one, np.load(whole / "step-12.npz") as other:
         assert one.files == other.files
@@ -120,7 +120,7 @@ def test_damage_leads_back_to_an_older_snapshot(portable, toy, whole, tmp_path, 
     assert portable.main(run) == 0
     printed = capsys.readouterr()
     assert printed.err.startswith(f"warning: {newest} is damaged")
-    assert f"{tmp_path}: goes on from step 10\n" in printed.out
+    assert f"{tmp_path}: resumes from step 10\n" in printed.out
     assert (tmp_path / "step-11.npz.damaged").exists()
     assert lines_of(tmp_path) == lines_of(whole)
 
@@ -202,7 +202,7 @@ def test_snapshots_in_parts_are_joined(portable, toy, whole, tmp_path, capsys):
     assert max(part.stat().st_size for part in parts) <= 2000
     assert not (tmp_path / "step-3.npz").exists()
     assert portable.main(run) == 0
-    assert f"{tmp_path}: goes on from step 3\n" in capsys.readouterr().out
+    assert f"{tmp_path}: resumes from step 3\n" in capsys.readouterr().out
     assert lines_of(tmp_path) == lines_of(whole)
     assert not list(tmp_path.glob("step-3.*"))  # --keep counts them as one
     want, got = (read_npz_snapshot(folder / f"step-{N_STEPS}.npz") for folder in (whole, tmp_path))

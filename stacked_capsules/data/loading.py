@@ -5,11 +5,11 @@ from __future__ import annotations
 from protocols import DataSource, UserError
 from stacked_capsules.data import constellation, digits, image_folder, mnist, tfds_images, tfrecord
 from stacked_capsules.data.batches import from_arrays
-from stacked_capsules.data.config import DataConfig
+from stacked_capsules.data.config import DATASETS, DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
-from stacked_capsules.data.examples import check
+from stacked_capsules.data.examples import ImageSets, check
 
-#: name -> function of the options that reads both sets: images and labels in memory.
+#: name -> function of the options that reads both sets, images and labels in memory.
 IMAGE_SETS = {
     "mnist": mnist.read,
     "digits": digits.read,
@@ -18,7 +18,6 @@ IMAGE_SETS = {
     "tfrecord": tfrecord.read,
     "images": image_folder.read,
 }
-DATASETS = (*IMAGE_SETS, "constellation")
 
 
 def load(config: DataConfig) -> DataSource:
@@ -48,22 +47,21 @@ def load(config: DataConfig) -> DataSource:
     classes = class_names(config)
     if classes and len(classes) != config.n_classes:
         raise UserError(f"{config.data_dir}: has {len(classes)} classes; set --n_classes={len(classes)}")
-    train, valid = IMAGE_SETS[config.dataset](config)
+    sets = IMAGE_SETS[config.dataset](config)
     if config.n_train is not None:
-        train = _first(train, config)
-    for name, examples in (("training", train), ("validation", valid)):
+        sets = sets._replace(train=_first(sets.train, config))
+    for name, examples in (("training", sets.train), ("validation", sets.valid)):
         check(examples, f"{config.dataset}, {name} set", config)
     source = from_arrays(
-        train,
-        valid,
+        sets.train,
+        sets.valid,
         batch_size=config.batch_size,
         canvas_size=config.canvas_size,
         seed=config.seed,
         shuffle=config.shuffle,
         epoch_order=config.epoch_order,
     )
-    about = image_folder.about(config, image_folder.find(config)) if config.dataset == "images" else ""
-    return source._replace(about=about, classes=classes)
+    return source._replace(sets=_in_words(sets), classes=classes)
 
 
 def class_names(config: DataConfig) -> tuple[str, ...]:
@@ -77,6 +75,12 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
     if config.dataset == "tfrecord" and config.data_dir is not None:
         return tfrecord.class_names(config)
     return ()
+
+
+def _in_words(sets: ImageSets) -> dict[str, str]:
+    """Returns how many images each set has, and where from."""
+    told = {"train": (sets.train, sets.train_from), "valid": (sets.valid, sets.valid_from)}
+    return {name: f"{len(examples['image']):,} images {place}" for name, (examples, place) in told.items()}
 
 
 def _first(train, config):

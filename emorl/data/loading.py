@@ -17,7 +17,7 @@ from emorl.data.stored import Rows, stored_source
 from emorl.data.tetrominoes import tetromino_scenes
 from protocols import DataSource, UserError
 
-#: Data sets that need no file.
+#: What draws the scenes of the data sets of `GENERATED`.
 GENERATORS = {"tetrominoes": tetromino_scenes, "multi_dsprites": multi_dsprites_scenes}
 
 _H5_GROUPS = {"train": ("train",), "valid": ("test", "val")}
@@ -120,8 +120,7 @@ def _folder_source(path, config):
     found = scene_folder.find_scenes(path)
     rows = scene_folder.scene_rows(found, size, config.masks)
     decode = functools.partial(_to_batch, config=config)
-    source = stored_source(*rows, decode, config.batch_size, config.seed, config.shuffle)
-    return source._replace(about=found.about(size))
+    return stored_source(*rows, decode, config.batch_size, config.seed, config.shuffle)
 
 
 def _clevrtex_rows(path, split, config) -> Rows:
