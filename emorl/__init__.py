@@ -10,7 +10,10 @@ from protocols.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from emorl.runs import build, load_pretrained, load_run
+    from protocols.version import __version__
 
-__all__ = ["build", "load_pretrained", "load_run"]
+__all__ = ["__version__", "build", "load_pretrained", "load_run"]
 
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, "emorl.runs"))
+__getattr__, __dir__ = lazy_names(
+    __name__, {**dict.fromkeys(__all__, "emorl.runs"), "__version__": "protocols.version"}
+)

@@ -49,7 +49,7 @@ def load_run(path: str | Path) -> Model:
     Raises:
         UserError: there is no run or no snapshot, its files are damaged, or it is of `stacked_capsules`.
     """
-    snapshot = find_snapshot(path)
+    snapshot = find_snapshot(path, _CONFIGS)
     flags = read_run_flags(Path(snapshot).parent, _CONFIGS)
     config_class, make = KINDS[flags["model"]]
     model = make(options_of(config_class, flags))

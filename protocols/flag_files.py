@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from protocols.errors import UserError
 from protocols.options import is_later
+from protocols.packages import of_the_other
 
 FLAGS_FILE = "flags.txt"
 
@@ -45,13 +46,16 @@ def read_config(name: str, config_classes: Mapping[str, type]) -> dict[str, str]
     Raises:
         UserError: there is no such configuration, or it is of another model.
     """
-    path = CONFIGS / f"{name}.flags"
-    if not path.is_file():
-        known = ", ".join(sorted(other.stem for other in CONFIGS.glob("*.flags")))
-        raise UserError(f"there is no configuration {name!r}; choose one of {known}")
-    flags = read_flag_file(path)
-    _of_model(flags, config_classes, f"the configuration {name!r}")
-    return flags
+    found = {path.stem: read_flag_file(path) for path in sorted(CONFIGS.glob("*.flags"))}
+    own = [other for other, flags in found.items() if flags.get("model") in config_classes]
+    if name in own:
+        return found[name]
+    choice = f"choose one of {', '.join(own)}" if own else "this package has none"
+    if name in found:
+        model = found[name].get("model", "")
+        hint = of_the_other(model, "build")
+        raise UserError(f"the configuration {name!r} is of the model {model!r}{hint}; {choice}")
+    raise UserError(f"there is no configuration {name!r}; {choice}")
 
 
 def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str, str]:
@@ -70,7 +74,13 @@ def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str
     flags = read_flag_file(path)
     if "model" not in flags or not path.read_bytes().endswith(b"\n"):
         raise UserError(f"{path} is damaged: it is not whole")
-    config_class = _of_model(flags, config_classes, path)
+    model = flags["model"]
+    if model not in config_classes:
+        raise UserError(
+            f"{path} is of the model {model!r}, not of {' or '.join(config_classes)}"
+            f"{of_the_other(model, 'load_run')}"
+        )
+    config_class = config_classes[model]
     fields = dataclasses.fields(config_class)
     missing = [f.name for f in fields if f.name not in flags and not is_later(f)]
     if missing:
@@ -105,14 +115,6 @@ def replaced(options: Options, values: Mapping[str, Any]) -> Options:
     if unknown:
         raise UserError(f"{', '.join(unknown)}: no such option; choose of {', '.join(sorted(known))}")
     return dataclasses.replace(options, **values)
-
-
-def _of_model(flags, config_classes, where):
-    model = flags.get("model", "")
-    if model not in config_classes:
-        known = " or ".join(config_classes)
-        raise UserError(f"{where} is of the model {model!r}, not of {known}: use the other package")
-    return config_classes[model]
 
 
 def _read(name: str, text: str, kind: Any) -> Any:

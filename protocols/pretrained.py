@@ -21,6 +21,7 @@ from typing import Any
 
 from protocols.errors import UserError
 from protocols.flag_files import FLAGS_FILE, read_flag_file
+from protocols.packages import of_the_other
 
 #: Beside the packages, in a checkout as where they are installed.
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -61,6 +62,11 @@ def find_pretrained(name: str, models: Collection[str] = ()) -> Path:
     names = pretrained_names(models)
     if name in names:
         return PRETRAINED / name
+    if name in pretrained_names():
+        model = read_flag_file(PRETRAINED / name / FLAGS_FILE).get("model", "")
+        choice = f"; choose one of {', '.join(names)}" if names else ""
+        hint = of_the_other(model, "load_pretrained")
+        raise UserError(f"the pretrained weights {name!r} are of the model {model!r}{hint}{choice}")
     if names:
         raise UserError(f"there are no pretrained weights {name!r} here; choose one of {', '.join(names)}")
     raise UserError(
@@ -69,8 +75,12 @@ def find_pretrained(name: str, models: Collection[str] = ()) -> Path:
     )
 
 
-def beside_packages(path: str) -> str:
+def beside_packages(path: str, models: Collection[str] = ()) -> str:
     """Lets `pretrained/NAME` mean the folder beside the packages where the current folder has none.
+
+    Args:
+        path: of anything.
+        models: what `--model` may be; by default anything.
 
     Raises:
         UserError: there is none of that name beside the packages either.
@@ -78,7 +88,7 @@ def beside_packages(path: str) -> str:
     found = re.fullmatch(r"pretrained/(\w+)(/.*)?", path)
     if not found or os.path.exists(f"pretrained/{found[1]}"):
         return path
-    return f"{find_pretrained(found[1])}{found[2] or ''}"
+    return f"{find_pretrained(found[1], models)}{found[2] or ''}"
 
 
 def neutral_flags(run_flags: Mapping[str, str], name: str) -> dict[str, str]:

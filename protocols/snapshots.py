@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,24 +39,32 @@ def list_snapshots(folder: Path) -> list[str]:
     return [prefix for prefix in prefixes if os.path.exists(prefix + DATA)]
 
 
-def find_snapshot(path: str | Path) -> str:
+def find_snapshot(path: str | Path, models: Collection[str] = ()) -> str:
     """Returns the prefix that a user means by a prefix, one of its files, or a run's folder (the newest).
 
-    `pretrained/NAME` is found from any folder.
+    `pretrained/NAME` is found from any folder, where it is of one of the `models`, by default of any.
 
     Raises:
         UserError: there is no such snapshot.
     """
     path = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})$", "", os.path.expanduser(path))
-    path = beside_packages(path)
+    path = beside_packages(path, models)
     if os.path.exists(path + INDEX):
         return path
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     present = list_snapshots(Path(folder or "."))
     if os.path.isdir(path) and present:
         return present[-1]
-    names = ", ".join(os.path.basename(prefix) for prefix in present) or "none"
-    raise UserError(f"there is no snapshot {path!r}; {folder or '.'} holds: {names}")
+    folder = folder or "."
+    names = [os.path.basename(prefix) for prefix in present]
+    if not names and os.path.isdir(folder):  # it may be the folder of all runs
+        runs = [name for name in sorted(os.listdir(folder)) if list_snapshots(Path(folder, name))]
+        if runs:
+            raise UserError(
+                f"there is no snapshot {path!r}; {folder} holds the runs {', '.join(runs)}: "
+                f"give --snapshot={os.path.join(folder, runs[0])} or another"
+            )
+    raise UserError(f"there is no snapshot {path!r}; {folder} holds: {', '.join(names) or 'none'}")
 
 
 def read_snapshot(prefix: str) -> dict[str, np.ndarray]:

@@ -22,6 +22,13 @@ from scripts.help_text import FULL_HELP, HELP, asks_for_help, help_text
 if TYPE_CHECKING:
     import tensorflow as tf
 
+#: What absl says of a flag -> what is meant.
+_PLAIN = {
+    r"^ERROR:: Unable to open flagfile: .*?'(.*)'$": r"--flagfile=\1: there is no such file",
+    r"invalid literal for int\(\) with base 10: .*$": "give a whole number",
+    r"could not convert string to float: .*$": "give a number",
+    r"Non-boolean argument to boolean flag.*$": "give true or false",
+}
 _INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
 #: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
 _WRAPPED = re.compile(r"\bUserError: (.*?)\nTraceback", re.DOTALL)
@@ -146,7 +153,14 @@ def _parse(define, arguments):
     except UnicodeDecodeError:
         _exit("error: a --flagfile is no text file", 1)
     except (flags.Error, UserError) as error:
-        _exit(f"error: {_one_line(error)}", 1)
+        _exit(f"error: {_in_plain_words(_one_line(error))}", 1)
+
+
+def _in_plain_words(message):
+    """Says what a person would say, where absl passes on what Python said."""
+    for pattern, words in _PLAIN.items():
+        message = re.sub(pattern, words, message)
+    return message
 
 
 def _print_help(arguments):

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from protocols.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from protocols.version import __version__
     from stacked_capsules.runs import build, load_pretrained, load_run
 
-__all__ = ["build", "load_pretrained", "load_run"]
+__all__ = ["__version__", "build", "load_pretrained", "load_run"]
 
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, "stacked_capsules.runs"))
+__getattr__, __dir__ = lazy_names(
+    __name__, {**dict.fromkeys(__all__, "stacked_capsules.runs"), "__version__": "protocols.version"}
+)

@@ -12,7 +12,10 @@ from stacked_capsules.experiments import SCAEConfig, make_scae
 from tests.written_runs import write_run
 
 REPO = Path(__file__).parents[1]
-PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [
+    *(REPO / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((REPO / "docs").glob("*.md")),
+]
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -45,6 +48,11 @@ def test_snippets_run(page, tmp_path, monkeypatch):
         write_run(tmp_path / "checkpoints/digits", "scae", config, make_scae(config))
     for snippet in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         exec(compile(snippet, page.name, "exec"), {})
+
+
+def test_the_changes_of_this_version_are_told():
+    first, *_ = re.findall(r"^## (\S+), ", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert first == emorl.__version__
 
 
 def test_every_data_set_has_its_row():

@@ -33,6 +33,9 @@ from training.writing import writing
 #: Of pictures that a folder holds; more would make a page that telephones load slowly.
 _MOST_PICTURES, _MOST_OF_EVALUATION, _MOST_GIFS = 12, 4, 3
 
+#: Data sets of scenes that are drawn where no --data_path is given.
+_GENERATED = ("tetrominoes", "multi_dsprites")
+
 
 def write_report(folder: Path) -> Path:
     """Writes a run's `report.html`; returns its path.
@@ -123,12 +126,14 @@ def _learning_curves(run):
 
 def _scores(run):
     published, parts, told = published_results(run.flags), [], set()
+    generated = run.flags.get("dataset") in _GENERATED and not run.flags.get("data_path")
     for scores in (*run.scores, *run.other_scores):
         rows = score_rows(scores.values)
         columns = list({column: None for row in rows.values() for column in row})
         lines = []
         for path, row in rows.items():
-            known = [] if scores.changed else [p for p in published if p.belongs_to(path)]
+            comparable = not (scores.changed or generated)
+            known = [p for p in published if p.belongs_to(path)] if comparable else []
             told.update(known)
             beside = "; ".join(f"{p.value} ({p.source})" for p in known)
             name = path.replace("_", " ").replace(".", ", ")
@@ -145,7 +150,8 @@ def _scores(run):
     if not parts:
         parts.append(paragraph("Not evaluated yet; the commands below do it.", "quiet"))
     if rest:
-        parts.append(heading("Published") + table(("score", "published", "by"), rest))
+        of = ", for the published scenes; this run's are generated" if generated else ""
+        parts.append(heading(f"Published{of}") + table(("score", "published", "by"), rest))
     elif not published:
         parts.append(paragraph("No published figure belongs to this experiment.", "quiet"))
     return section("Scores", *parts)

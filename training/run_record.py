@@ -135,9 +135,9 @@ def read_run(folder: Path) -> RunRecord:
         flags = {}
         damaged.append("flags.txt")
     facts = _facts(folder, damaged)
-    scores = _scores(folder, damaged)
+    reports, scores = _reports(folder, damaged), _scores(folder, damaged)
     own, other = ([s for s in scores if bool(s.changed) == changed] for changed in (False, True))
-    return RunRecord(folder, flags, *facts, _reports(folder, damaged), own, other, damaged)
+    return RunRecord(folder, flags, *facts, reports, own, other, damaged)
 
 
 def is_number(value: object) -> bool:

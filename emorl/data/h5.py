@@ -66,7 +66,7 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
     except UserError:
         raise
     except Exception as error:  # h5py turns what damage may do into errors of many kinds
-        raise UserError(f"{path}: cannot be read as HDF5 ({_one_line(error)}); is it damaged?") from error
+        raise UserError(f"{path}: {_what_is_wrong(error)}") from error
     window = max(_WINDOW_BYTES // row_bytes, 1)
     run = max(min(max(run, 16), window // _MIN_RUNS), 1)
     return Rows(
@@ -187,6 +187,15 @@ def _read(dataset, member, rows):
     if member == "factors":
         return values.astype(np.float32)
     return values[..., 0] if member == "mask" else values
+
+
+def _what_is_wrong(error):
+    """Says why a file cannot be opened, and what to do."""
+    if "unable to lock file" in str(error):
+        return "another program has it open for writing; close it there, and start again."
+    if isinstance(error, PermissionError):
+        return "may not be read by you; change its permissions (chmod u+r)."
+    return f"cannot be read as HDF5 ({_one_line(error)}); is it damaged?"
 
 
 def _one_line(error):

@@ -47,6 +47,9 @@ LAYOUTS = (
     Layout("clevr6", (240, 320, 3), 11),
 )
 
+#: Other data sets of that collection -> number of one-byte strings of image and mask.
+_NOT_READ = {"Objects Room": (64 * 64 * 3, 64 * 64 * 7), "CATER": (64 * 64 * 3 * 33, 64 * 64 * 11 * 33)}
+
 _BYTE_FACTORS = ("size", "material", "shape", "color")  # of CLEVR; those of the others are floats
 
 
@@ -149,6 +152,10 @@ def _recognise(path, dataset):
         if found == (pixels * layout.image[2], pixels * layout.n_entities):
             break
     else:
+        name = next((name for name, layout in _NOT_READ.items() if found == layout), None)
+        if name:
+            known = ", ".join(dict.fromkeys(layout.dataset for layout in LAYOUTS))
+            raise UserError(f"{path}: holds {name}, which is not read here; supported are {known}.")
         raise UserError(f"{path}: holds none of the Multi-Object Datasets (one-byte strings: {found}).")
     asked = "clevr6" if dataset == "clevr6_128" else dataset
     if layout.dataset != asked:

@@ -73,8 +73,18 @@ def _check_floats(images, where):
         )
 
 
+def as_column(values: np.ndarray) -> np.ndarray:
+    """Returns labels [N] of [N] or, as some programs store them, [N, 1]; others as they are."""
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
 def check_integers(values: np.ndarray, where: str, n: int, end: int | None = None) -> None:
     """Raises a UserError that begins with `where` unless these are n integers, 0 or more and below `end`."""
+    if values.dtype.kind in "USO":
+        raise UserError(
+            f"{where}: is text, such as {values.flat[0]!r}; number the classes from 0: "
+            "np.unique(labels, return_inverse=True)[1]"
+        )
     if values.shape != (n,) or not np.issubdtype(values.dtype, np.integer):
         raise UserError(
             f"{where}: {values.dtype} {values.shape}; expected one integer for each of {n} images"

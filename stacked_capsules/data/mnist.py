@@ -9,7 +9,7 @@ import numpy as np
 from protocols import UserError
 from stacked_capsules.data import tfds_images
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples, ImageSets
+from stacked_capsules.data.examples import Examples, ImageSets, as_column
 
 WAYS_OUT = (
     "point --data_dir at a folder with Keras' mnist.npz or with prepared TFDS data, get online so that it "
@@ -59,4 +59,5 @@ def _check_sums(archive):
 
 def _examples(images, labels):
     images = images[..., None] if images.ndim == 3 else images  # [N, H, W, 1]
-    return {"image": images, "label": labels.astype(np.int64)}
+    labels = as_column(labels)
+    return {"image": images, "label": labels if labels.dtype.kind not in "iu" else labels.astype(np.int64)}

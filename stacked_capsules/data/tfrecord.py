@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from protocols import UserError
 from stacked_capsules.data.config import DataConfig
-from stacked_capsules.data.examples import Examples, ImageSets, check_integers
+from stacked_capsules.data.examples import Examples, ImageSets, as_column, check_integers
 
 #: Files of a folder that are read, and which of them are for validation.
 RECORD_FILE = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$")
@@ -31,6 +31,7 @@ HOLD_OUT_EVERY = 10
 _REQUIRED = ("image_raw", "height", "width", "depth")
 _OPTIONAL = ("label", "labeled")
 _ABSENT = tf.int64.min
+_GZIP = b"\x1f\x8b"
 _FRAME_BYTES = 16  # of a record: its length and two checksums
 
 
@@ -101,7 +102,7 @@ def write(
             "255: np.rint(255 * images).astype(np.uint8) of floats in [0, 1]"
         )
     columns = {"label": labels, "labeled": labeled}
-    columns = {name: np.asarray(values) for name, values in columns.items() if values is not None}  # each [N]
+    columns = {name: as_column(np.asarray(v)) for name, v in columns.items() if v is not None}  # each [N]
     for name, values in columns.items():
         check_integers(values, f"{path}, {name}", len(images), 2 if name == "labeled" else None)
     height, width, depth = images.shape[1:]
@@ -203,6 +204,10 @@ def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
             n, n_bytes = n + len(lengths), n_bytes + int(lengths.sum(dtype=np.int64))
             yield batch
     except tf.errors.DataLossError as error:
+        with open(path, "rb") as file:
+            is_gzip = file.read(len(_GZIP)) == _GZIP
+        if is_gzip:
+            raise UserError(f"{path}: is compressed with GZIP; decompress it first: gunzip") from error
         raise UserError(f"{path}: truncated, damaged, or no TFRecord file; write it anew") from error
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:  # TensorFlow quotes the bytes
         raise UserError(

@@ -36,8 +36,8 @@ def test_build_reads_the_configuration():
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("cat", {}, "there is no configuration 'cat'"),
-        ("mnist", {}, "'scae', not of EfficientMORL or SlotAttention: use the other package"),
+        ("cat", {}, "there is no configuration 'cat'; choose one of clevr6, "),
+        ("mnist", {}, "of the model 'scae': stacked_capsules.build takes it; choose one of clevr6, "),
         ("tetrominoes", {"slots": 3}, "slots: no such option"),
         ("tetrominoes", {"K": 0}, "K must be an integer of at least 1"),
     ],
@@ -46,6 +46,7 @@ def test_mistakes_in_building(name, options, words):
     with pytest.raises(UserError) as error:
         emorl.build(name, **options)
     assert words in str(error.value)
+    assert "svhn" not in str(error.value)  # what the other package has is not offered
 
 
 def test_answers_are_those_of_a_call(model, images):
@@ -77,7 +78,9 @@ def test_runs(name, model, images, tmp_path):
     with pytest.raises(UserError, match="belongs to another architecture"):
         emorl.load_run(prefix)
     (tmp_path / "flags.txt").write_text(flags.replace(f"model={KINDS[name]}", "model=scae"))
-    with pytest.raises(UserError, match="use the other package"):
+    with pytest.raises(
+        UserError, match=r"not of EfficientMORL or SlotAttention: stacked_capsules\.load_run takes it"
+    ):
         emorl.load_run(prefix)
     (tmp_path / "flags.txt").unlink()
     with pytest.raises(UserError, match="is no run's folder"):

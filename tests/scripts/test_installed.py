@@ -21,11 +21,14 @@ LEFT_OUT = (".git", ".venv", "checkpoints", "build", "*.egg-info", "__pycache__"
 
 #: Runs where nothing but the wheel's contents can be imported beside the libraries.
 PROGRAM = """
+import importlib.metadata
 import sys
 import tomllib
 from importlib.metadata import entry_points
 import emorl, stacked_capsules
 assert emorl.__file__.startswith(sys.argv[1])
+installed = importlib.metadata.version("unsupervised-object-discovery")
+assert emorl.__version__ == stacked_capsules.__version__ == installed
 assert emorl.build("slot_attention_tetrominoes").config.K == 4
 assert stacked_capsules.load_pretrained("tiny").decoder.n_votes == 2
 assert stacked_capsules.load_run("pretrained/tiny").decoder.n_votes == 2
@@ -61,7 +64,7 @@ def test_commands_run_their_modules(monkeypatch, command, module):
 def test_extras_are_those_of_the_tests():
     extras = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     lines = (REPO / "requirements-tests.txt").read_text().splitlines()
-    needed = {package for name in ("torch", "jax", "onnx") for package in extras[name]}
+    needed = {package for packages in extras.values() for package in packages}
     assert {line for line in lines if not line.startswith("#")} >= needed
 
 

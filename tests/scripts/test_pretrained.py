@@ -286,12 +286,28 @@ def test_unknown_names(tmp_path, monkeypatch):
         (folder / pretrained.SCORES_FILE).write_text("{}\n")
     (tmp_path / "beside" / "d").mkdir()
     for load, name, known in (
-        (stacked_capsules.load_pretrained, "c", "a, b"),
+        (stacked_capsules.load_pretrained, "d", "a, b"),
         (stacked_capsules.load_pretrained, "../a", "a, b"),
-        (emorl.load_pretrained, "a", "c"),
+        (stacked_capsules.load_run, "pretrained/d", "a, b"),
+        (emorl.load_pretrained, "d", "c"),
         (find_snapshot, "pretrained/d", "a, b, c"),
     ):
         with pytest.raises(UserError) as error:
             load(name)
         name = name.removeprefix("pretrained/")
         assert str(error.value) == f"there are no pretrained weights {name!r} here; choose one of {known}"
+    for load, name, words in (
+        (
+            stacked_capsules.load_pretrained,
+            "c",
+            "'SlotAttention': emorl.load_pretrained takes it; choose one of a, b",
+        ),
+        (
+            emorl.load_run,
+            "pretrained/a",
+            "'scae': stacked_capsules.load_pretrained takes it; choose one of c",
+        ),
+    ):
+        with pytest.raises(UserError) as error:
+            load(name)
+        assert str(error.value).endswith(f"of the model {words}")

@@ -39,7 +39,7 @@ def test_build_reads_the_configuration(model):
     ("arguments", "words"),
     [
         (("cat",), "there is no configuration 'cat'; choose one of cifar10, "),
-        (("tetrominoes",), "'EfficientMORL', not of scae or constellation: use the other package"),
+        (("tetrominoes",), "of the model 'EfficientMORL': emorl.build takes it; choose one of cifar10, "),
         (("digits", {"n_caps": 3}), "n_caps: no such option"),
         (("digits", {"n_part_caps": 0}), "n_part_caps: 0, but it must be at least 1"),
     ],
@@ -49,6 +49,7 @@ def test_mistakes_in_building(arguments, words):
     with pytest.raises(UserError) as error:
         stacked_capsules.build(name, **(options[0] if options else {}))
     assert words in str(error.value)
+    assert "clevr6" not in str(error.value)  # what the other package has is not offered
 
 
 def test_answers_are_those_of_a_call(model, images):
@@ -125,7 +126,7 @@ def test_damaged_runs(model, tmp_path):
     with pytest.raises(UserError, match="belongs to another architecture"):
         stacked_capsules.load_run(tmp_path)
     (tmp_path / "flags.txt").write_text(flags.replace("model=scae", "model=EfficientMORL"))
-    with pytest.raises(UserError, match="use the other package"):
+    with pytest.raises(UserError, match=r"not of scae or constellation: emorl\.load_run takes it"):
         stacked_capsules.load_run(tmp_path)
     (tmp_path / "flags.txt").write_text(flags[:-1])
     with pytest.raises(UserError, match="is not whole"):

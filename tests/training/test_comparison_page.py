@@ -7,7 +7,7 @@ from tests.scripts.tiny_runs import metrics
 from tests.training.run_folders import write_folder
 from tests.training.test_report_page import HOSTILE, Checker
 from training.comparison_page import comparison_page, read_runs
-from training.score_table import mean_text
+from training.score_table import mean_text, score_text
 
 
 def test_a_comparison(tmp_path):
@@ -16,14 +16,18 @@ def test_a_comparison(tmp_path):
         write_folder(tmp_path / "b", seed=2, z_size="8", model="x"),
     ]
     last = [metrics(folder)[-1]["valid/loss"] for folder in folders]
-    assert mean_text([1.0, 2.0, 4.5]) == "2.5 ± 1.803"
+    assert mean_text([1.0, 2.0, 4.5]) == "2.5000 ± 1.8028"
     assert mean_text([1.0, None]) == mean_text([1.0]) == ""
-    losses = f"a {last[0]:.4g} b {last[1]:.4g}"
+    losses = f"a {score_text(last[0])} b {score_text(last[1])}"
     page = Checker(comparison_page(read_runs(folders)))
     for text in (
-        *("2 runs What ran a b steps 500 of 12,000 4,000 of 12,000", "flag a b --model EfficientMORL x"),
+        *(
+            "2 runs Learning curves",
+            "What ran a b steps 500 of 12,000 4,000 of 12,000",
+            "flag a b --model EfficientMORL x",
+        ),
         *("--z_size not told 8", f"loss {losses}", "Last reports metric a b mean ± deviation loss"),
-        *("ARI 0.975 ± 0.05 0.975 ± 0.05 0.975 ± 0", "Scores of eval_emorl_ARI_MSE_KL score a b"),
+        *("ARI 0.9750 ± 0.0500 0.9750 ± 0.0500 0.9750 ± 0.0000", "Scores of eval_emorl_ARI_MSE_KL score a b"),
         f"loss {losses.split()[1]} {losses.split()[3]} {mean_text(last)}",
     ):
         assert text in page.shown, text

@@ -321,6 +321,9 @@ def test_pictures(tmp_path):
 
     run(tmp_path, plots=plots)
     assert not seen  # --plot is off by default
+    run(tmp_path / "seldom", plots=plots, plot=True, plot_steps=1, plot_share=1e-9)
+    assert [step for step, *_ in seen] == [1]  # nothing after it has taken its share of the time
+    seen.clear()
     run(tmp_path / "plotted", plots=plots, plot=True, plot_steps=12)
     assert [step for step, _ in seen] == [12, 24]
     np.testing.assert_array_equal(seen[0][1], seen[1][1])

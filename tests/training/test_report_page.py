@@ -55,7 +55,13 @@ class Checker(HTMLParser):
 def test_what_a_report_holds(tmp_path):
     page = Checker(report_page(write_folder(tmp_path / "mine")))
     for text in (
-        *("mine EfficientMORL on tetrominoes", "4,000 of 12,000", "training time 2 min", "seed 7"),
+        *(
+            "mine EfficientMORL on tetrominoes",
+            "4,000 of 12,000",
+            "training time 2 min",
+            "seed 7",
+            "started 2",
+        ),
         *(
             "tensorflow 2.",
             "--geco_reconstruction_target -1.224",
@@ -63,11 +69,12 @@ def test_what_a_report_holds(tmp_path):
             "kl train",
             "3 of them, valid",
         ),
-        *("ARI 0.975 ± 0.05 0.982 ± 0.018 (Emami et al., ICML 2021, five seeds); 0.997", "2.76e-4 (the"),
+        *("ARI 0.9750 ± 0.0500 0.982 ± 0.018 (Emami et al., ICML 2021, five seeds); 0.997", "2.76e-4 (the"),
         *(
             "KL 70.7 the authors' checkpoint",
             "eval_emorl_ARI_MSE_KL, step 1,000",
-            "reconstructions, step 3,000",
+            "reconstructions, step 3,000. A row for each example",
+            "320 examples",
         ),
         *("step 1,000 step 2,000", f"--flagfile={tmp_path}/mine/flags.txt", "eval_emorl --snapshot="),
     ):
@@ -76,6 +83,53 @@ def test_what_a_report_holds(tmp_path):
     assert len(images) == 2 * (1 + 3) + 1
     assert all(image["src"].startswith("data:image/") for image in images)
     assert sum(tag == "svg" for tag, _ in page.elements) == 6
+
+
+def test_results_and_pictures_come_before_flags(tmp_path):
+    shown = Checker(report_page(write_folder(tmp_path / "mine"))).shown
+    titles = ("Scores", "Pictures", "Learning curves", "Go on, and evaluate", "What ran", "--data_path")
+    places = [shown.index(title) for title in titles]
+    assert places == sorted(places)
+    assert "num images" not in shown
+
+
+def test_scores_with_changed_flags_stand_apart_without_published_figures(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    changed = {"changed_flags": {"K": "6", "lr": "1e-3"}, "ARI": {"mean": 0.5, "std": 0.1}}
+    (folder / "eval" / "eval_emorl_ARI_MSE_KL-1000.K=6.lr=1e-3.json").write_text(json.dumps(changed))
+    shown = Checker(report_page(folder)).shown
+    assert "ARI 0.9750 ± 0.0500 0.982 ± 0.018 (Emami" in shown
+    apart = "eval_emorl_ARI_MSE_KL, step 1,000, with --K=6 --lr=1e-3 score measured ARI 0.5000 ± 0.1000"
+    assert apart in shown
+    assert f"{apart} 0.982" not in shown
+    assert [scores.values["ARI"]["mean"] for scores in read_run(folder).scores] == [0.975]
+
+
+def test_published_figures_are_not_beside_scores_of_generated_scenes(tmp_path):
+    shown = Checker(report_page(write_folder(tmp_path / "mine", data_path=""))).shown
+    assert "ARI 0.9750 ± 0.0500 MSE" in shown
+    assert (
+        "Published, for the published scenes; this run's are generated score published by ARI 0.982" in shown
+    )
+
+
+def test_a_run_that_was_stopped_shows_its_last_step(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    for end in ("index", "data-00000-of-00001"):
+        (folder / f"model.ckpt-4321.{end}").touch()
+    assert "steps 4,321 of 12,000" in Checker(report_page(folder)).shown
+
+
+def test_gifs_and_traversals_are_shown(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    evaluated = folder / "eval" / "model.ckpt-4000"
+    (evaluated / "image_0").mkdir(parents=True)
+    Image.fromarray(picture(1)).save(evaluated / "slot_0_image_0_traversal.png")
+    Image.fromarray(picture(2)).save(evaluated / "image_0" / "slot_0_row_0.gif")
+    page = Checker(report_page(folder))
+    sources = [attributes["src"] for tag, attributes in page.elements if tag == "img"]
+    assert sum(source.startswith("data:image/gif") for source in sources) == 1
+    assert "slot 0 image 0 traversal, model.ckpt-4000. A row for each latent" in page.shown
 
 
 def test_it_needs_nothing_else(tmp_path):
@@ -184,7 +238,7 @@ def test_published_figures_are_those_of_the_configurations():
     assert all(figures in seen for _, figures in _FIGURES)  # each belongs to some configuration
 
 
-def test_a_run_writes_it_at_every_snapshot(tmp_path, monkeypatch):
+def test_a_run_writes_it_at_its_first_report_and_every_snapshot(tmp_path, monkeypatch):
     steps = []
     monkeypatch.setattr(
         "training.loop.write_report",
@@ -193,7 +247,7 @@ def test_a_run_writes_it_at_every_snapshot(tmp_path, monkeypatch):
     facts = {"seed": 3, "changed_flags": {"lr": "0.05"}}
     draw = {"plot": True, "plot_steps": 5, "plots": lambda *_: {"codes": np.zeros((2, 2, 3), np.uint8)}}
     run(tmp_path, snapshot_steps=10, max_train_steps=20, facts=facts, **draw)
-    assert steps == [10, 20]
+    assert steps == [10, 10, 20]
     (tmp_path / "plots" / "over_time" / "codes-25.png").touch()  # of steps that no snapshot holds
     run(tmp_path, max_train_steps=30, facts=facts, **draw)
     shown = Checker((tmp_path / "report.html").read_text()).shown

@@ -1,5 +1,7 @@
 import itertools
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -176,6 +178,17 @@ def test_damaged_files(path, tmp_path):
             load(DataConfig(data_path=str(tmp_path / name)))
     with pytest.raises(UserError, match="cannot be opened"):
         load(DataConfig(data_path=str(tmp_path / "absent.h5")))
+
+
+def test_a_file_that_is_being_written_is_called_so(path):
+    program = f"import h5py, sys; file = h5py.File({str(path)!r}, 'a'); print(flush=True); sys.stdin.read()"
+    writer = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        writer.stdout.readline()
+        with pytest.raises(UserError, match="another program has it open for writing; close it"):
+            load(DataConfig("multi_dsprites", str(path)))
+    finally:
+        writer.communicate()
 
 
 def test_damaged_chunks(tmp_path):

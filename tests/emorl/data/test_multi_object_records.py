@@ -138,6 +138,15 @@ def test_another_data_set_than_asked_for(tmp_path):
         load(DataConfig(data_path=str(tmp_path / "tetrominoes.tfrecords")))
 
 
+def test_a_data_set_of_the_collection_that_is_not_read_is_named(tmp_path):
+    features = {"image": one_byte(np.zeros([64, 64, 3])), "mask": one_byte(np.zeros([7, 64, 64]))}
+    record = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    with tf.io.TFRecordWriter(str(tmp_path / "a"), "GZIP") as writer:
+        writer.write(record)
+    with pytest.raises(UserError, match="holds Objects Room, which is not read here; supported are tetromin"):
+        load(DataConfig("multi_dsprites", str(tmp_path / "a")))
+
+
 def test_no_scene_left_for_training(tmp_path):
     write(tmp_path / "a", TETROMINOES, 3)
     source = load(DataConfig(data_path=str(tmp_path / "a")))

@@ -79,6 +79,16 @@ def test_a_failed_download_is_one_line_too(tmp_path, monkeypatch):
         mnist(tmp_path)
 
 
+def test_labels_may_be_columns_and_are_numbers(tmp_path):
+    data = arrays()
+    np.savez(tmp_path / "mnist.npz", **data | {name: data[name][:, None] for name in ("y_train", "y_test")})
+    labels = np.concatenate([batch["label"] for batch in mnist(tmp_path).whole("train").as_numpy_iterator()])
+    np.testing.assert_array_equal(labels, data["y_train"])
+    np.savez(tmp_path / "mnist.npz", **data | {"y_train": np.array(["cat", "dog"] * 6)})
+    with pytest.raises(UserError, match=r"training set, label: is text, such as .*cat.*; number the classes"):
+        mnist(tmp_path)
+
+
 def test_damaged_files_are_named(tmp_path):
     path = tmp_path / "mnist.npz"
     np.savez_compressed(path, **arrays())

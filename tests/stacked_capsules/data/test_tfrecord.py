@@ -92,6 +92,18 @@ def test_a_name_that_leaves_it_open_is_asked_for(tmp_path, names):
     assert [text.rpartition("/")[2] for text in source.sets.values()] == [f"{n}.tfrecord" for n in names]
 
 
+def test_labels_may_be_a_column(tmp_path):
+    tfrecord.write(tmp_path / "a.tfrecord", pictures(10), np.arange(10)[:, None])
+    np.testing.assert_array_equal(whole(load(config(tmp_path)), "valid")["label"], [9])
+
+
+def test_a_compressed_file_is_called_so(tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord"), "GZIP") as writer:
+        writer.write(b"a")
+    with pytest.raises(UserError, match=r"a\.tfrecord: is compressed with GZIP; decompress it first"):
+        load(config(tmp_path))
+
+
 def test_without_validation_files_each_tenth_record_is_held_out(tmp_path):
     labels = np.arange(25)
     tfrecord.write(tmp_path / "own.tfrecord", pictures(25), labels)

@@ -1,0 +1,29 @@
+"""The version of all packages; `pyproject.toml` says it."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+_NAME = "unsupervised-object-discovery"
+
+
+def version() -> str:
+    """Returns that of the code that runs: of a checkout, whatever is installed beside it, or of the wheel.
+
+    "unknown" is that of packages that were copied without either.
+    """
+    try:
+        project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+        if project["name"] == _NAME:
+            return project["version"]
+    except (OSError, ValueError, KeyError):  # the packages are installed
+        pass
+    try:
+        return metadata.version(_NAME)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+__version__ = version()
