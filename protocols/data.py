@@ -39,6 +39,7 @@ class DataSource(NamedTuple):
         whole: "train" or "valid" -> that set once, in order; the last batch may be smaller.
         pure: the training batches without tf.data; None: they cannot be had so.
         sets: "train" and "valid" -> how many examples each has, and where they come from, for people.
+        classes: names of the labels; empty: they have none.
     """
 
     train: Callable[[int], tf.data.Dataset]
@@ -46,6 +47,7 @@ class DataSource(NamedTuple):
     whole: Callable[[str], tf.data.Dataset]
     pure: PureBatches | None = None
     sets: Mapping[str, str] = MappingProxyType({})
+    classes: tuple[str, ...] = ()
 
 
 def order_of_steps(

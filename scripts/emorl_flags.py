@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -20,14 +21,20 @@ FLAGS = flags.FLAGS
 #: --model -> its options.
 MODELS = {"EfficientMORL": EMORLConfig, "SlotAttention": SlotAttentionConfig}
 
+_SCENE_FILES = (".h5", ".tfrecords")  # a folder of these is not one of images; `--h5_path` names one
+
 
 def define() -> None:
     """Defines them, grouped as the original groups its options."""
     topic("Data")  # the original's dataset.*
     flags.DEFINE_string(
-        "dataset", "tetrominoes", "tetrominoes, multi_dsprites, clevr6, clevr6_128, clevrtex."
+        "dataset",
+        "tetrominoes",
+        "tetrominoes, multi_dsprites, clevr6, clevr6_128, clevrtex; images: scenes of your own.",
     )
-    flags.DEFINE_string("data_path", "", "An .h5 or .tfrecords file, or a folder; empty: the generator.")
+    flags.DEFINE_string(
+        "data_path", "", "An .h5 or .tfrecords file, or a folder, of images say; empty: the generator."
+    )
     flags.DEFINE_string("h5_path", "", "Name of the file, where --data_path is a folder.")
     flags.DEFINE_boolean("masks", False, "Without effect: an evaluation reads masks where it needs them.")
     flags.DEFINE_boolean("factors", False, "Without effect: an evaluation reads factors where it needs them.")
@@ -67,8 +74,15 @@ def define() -> None:
 
 
 def data_config(**values: Any) -> DataConfig:
-    """Returns the data's options that the flags give; `values` go before them."""
-    return DataConfig(**(_fields_from_flags(DataConfig) | values))
+    """Returns the data's options that the flags give; `values` go before them.
+
+    A folder as `--data_path`, without more, makes `--dataset` "images".
+    """
+    if FLAGS.data_path and not FLAGS.h5_path and not FLAGS["dataset"].present:
+        folder = Path(FLAGS.data_path).expanduser()
+        if folder.is_dir() and not any(path.suffix in _SCENE_FILES for path in folder.iterdir()):
+            FLAGS.dataset = "images"
+    return DataConfig(**(_fields_from_flags(DataConfig) | {"input_size": _input_size()} | values))
 
 
 def load_data(**values: Any) -> DataSource:

@@ -4,7 +4,8 @@
     python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --eval_type=make_gifs
 
 --eval_type is one of
-    ARI_MSE_KL                     segmentation, reconstruction and rate: the scores of the paper's tables
+    ARI_MSE_KL                     segmentation, reconstruction and rate: the scores of the paper's tables;
+                                   without masks no segmentation
     sample_viz                     input, reconstruction, slots, masks and attention of every stage
     disentanglement_preprocessing  how far each latent reaches, which the next two need
     disentanglement_viz            each latent of --disentangle_slot moved
@@ -49,6 +50,7 @@ class Evaluation(NamedTuple):
         run: (what is scored, folder for files, number of images) -> scores for JSON.
         n_images: that number, where `--num_images_to_process` is not given.
         masks: whether it needs masks.
+        takes_masks: whether it makes use of them where there are any.
         factors: whether it needs factors.
         ranges: whether it writes or reads latents' ranges, which are beside each other however many images.
     """
@@ -56,6 +58,7 @@ class Evaluation(NamedTuple):
     run: Callable[[EvaluatedRun, Path, int], Scores]
     n_images: int = 320
     masks: bool = False
+    takes_masks: bool = False
     factors: bool = False
     ranges: bool = False
 
@@ -68,7 +71,7 @@ def main(_) -> None:
     run = evaluated_run.open_run(
         tuple(emorl_flags.MODELS),
         emorl_flags.make_model,
-        lambda: emorl_flags.load_data(masks=evaluation.masks, factors=evaluation.factors),
+        lambda: _load_data(evaluation),
     )
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
         iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))
@@ -87,6 +90,13 @@ def main(_) -> None:
         about["refinement_iters"] = run.model.config.refinement_iters
     for path in evaluated_run.write_scores(run, f"eval_emorl_{FLAGS.eval_type}", about | scores):
         print(f"scores: {path}")
+
+
+def _load_data(evaluation):
+    from emorl.data import has_masks
+
+    masks = evaluation.masks or (evaluation.takes_masks and has_masks(emorl_flags.data_config()))
+    return emorl_flags.load_data(masks=masks, factors=evaluation.factors)
 
 
 def _ari_mse_kl(run, folder, n_images):
@@ -173,6 +183,11 @@ def _activeness(run, folder, n_images):
 def _dci(run, folder, n_images):
     from emorl.evaluation.dci import dci_of_objects, matched_objects
 
+    if FLAGS.dataset not in FACTORS:
+        known = ", ".join(FACTORS)
+        raise UserError(
+            f"--dataset={FLAGS.dataset}: what its factors are is not known; dci scores {known} alone"
+        )
     *factors, visibility = FACTORS[FLAGS.dataset]
     assert visibility.name == "visibility"
     objects = matched_objects(run.model, run.data, n_images, FLAGS.seed)
@@ -250,8 +265,8 @@ def _write_activeness(move, found, ranges, folder):
 
 
 EVALUATIONS = {
-    "ARI_MSE_KL": Evaluation(_ari_mse_kl, masks=True),
-    "sample_viz": Evaluation(_sample_viz, n_images=10, masks=True),
+    "ARI_MSE_KL": Evaluation(_ari_mse_kl, takes_masks=True),
+    "sample_viz": Evaluation(_sample_viz, n_images=10, takes_masks=True),
     "disentanglement_preprocessing": Evaluation(_preprocessing, ranges=True),
     "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1, ranges=True),
     "activeness": Evaluation(_activeness, ranges=True),

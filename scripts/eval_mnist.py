@@ -31,13 +31,14 @@ def main(_) -> None:
     """Scores the model, prints two tables, writes JSON and the picture."""
     from PIL import Image
 
-    from stacked_capsules.data import load
     from stacked_capsules.evaluation.image_evaluation import evaluate_images
     from stacked_capsules.plots import tsne_plot
 
-    run = evaluated_run.open_run(("scae",), scae_flags.make_model, lambda: load(scae_flags.data_config()))
+    run = evaluated_run.open_run(("scae",), scae_flags.make_model, scae_flags.load_data)
     n_classes = scae_flags.data_config().n_classes
     scores, collected = evaluate_images(run.model, run.data, n_classes, FLAGS.seed)
+    if run.data.classes:
+        scores["classes"] = list(run.data.classes)
     print(f"{run.snapshot} on {FLAGS.dataset}")
     print("\n".join(score_lines(scores)))
     if FLAGS.tsne_figure_name:

@@ -13,7 +13,7 @@ from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.data.config import DATASETS, NAMED_GROUPS, DataConfig
 
 if TYPE_CHECKING:
-    from protocols import TrainableModel
+    from protocols import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 
@@ -26,13 +26,17 @@ _NOT_FOR_XLA = ("skip_absent_points", "encoder_lanes")
 def define() -> None:
     """Defines them, grouped by what they shape."""
     topic("Data")
-    flags.DEFINE_string("dataset", "mnist", "mnist, digits, constellation, tfrecord, svhn or cifar10.")
-    flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data, mnist.npz or TFRecord files.")
+    flags.DEFINE_string(
+        "dataset", "mnist", "mnist, digits, constellation, tfrecord, images, svhn or cifar10."
+    )
+    flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data, mnist.npz, TFRecords or images.")
     flags.DEFINE_string("valid_file", None, "tfrecord: the validation file, where it is not in --data_dir.")
     flags.DEFINE_integer("batch_size", 32, "Global batch size, over all replicas.")
-    flags.DEFINE_integer("canvas_size", 28, "Side of the image; smaller images are shifted in it.")
+    flags.DEFINE_integer(
+        "canvas_size", 28, "Side of the image; files are resized to it, others shifted in it."
+    )
     flags.DEFINE_integer("n_channels", 1, "Number of input channels.")
-    flags.DEFINE_integer("n_classes", 10, "Number of labels.", lower_bound=1)
+    flags.DEFINE_integer("n_classes", 10, "Number of labels; of images: of their sub-folders.", lower_bound=1)
     flags.DEFINE_boolean("shuffle", True, "Shuffles the training set anew each epoch; the original did not.")
     flags.DEFINE_string(
         "epoch_order",
@@ -152,6 +156,19 @@ def data_config(**values: Any) -> DataConfig:
     """
     patterns = {"which_patterns": read_patterns(FLAGS.which_patterns)}
     return DataConfig(**(_fields_from_flags(DataConfig) | patterns | values))
+
+
+def load_data() -> DataSource:
+    """Opens the data that the flags describe; where their classes have names, `--n_classes` is their number.
+
+    Raises:
+        UserError: a flag or a file is wrong.
+    """
+    from stacked_capsules.data import class_names, load
+
+    if not FLAGS["n_classes"].present:
+        FLAGS.n_classes = len(class_names(data_config())) or FLAGS.n_classes
+    return load(data_config())
 
 
 def check() -> None:

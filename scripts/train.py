@@ -1,6 +1,7 @@
 """Trains SCAE or the constellation autoencoder.
 
 One process:        python -m scripts.train --flagfile=configs/mnist.flags --data_dir=DIR
+Your own images:    python -m scripts.train --dataset=images --data_dir=FOLDER --name=mine
 Several replicas:   ... --strategy=mirrored --replicas=2   (GPUs, or logical CPU devices where there are none)
 Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
 The same command again goes on from the last snapshot; --overwrite starts anew.
@@ -68,12 +69,11 @@ def train_config() -> TrainConfig:
 
 def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
     """Returns the model that the flags describe, what it learns from, and how."""
-    from stacked_capsules.data import load
     from training.gradient_clipping import Clipping
     from training.optimisation import Optimisation
     from training.schedules import Constant, ExponentialDecay
 
-    data = load(scae_flags.data_config())
+    data = scae_flags.load_data()
     with replicas.scope():
         model = scae_flags.make_model()
     return (
@@ -180,7 +180,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: pictures(model, batch, folder),
             flags=training_flags.as_text(),
-            facts=training_flags.facts(),
+            facts=training_flags.facts() | {"data": dict(data.sets), "classes": data.classes},
             begin_with=FLAGS.checkpoint,
             weights_alone=True,
         )

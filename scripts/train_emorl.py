@@ -2,6 +2,7 @@
 
 Generated scenes:   python -m scripts.train_emorl --flagfile=configs/tetrominoes.flags
 Stored scenes:      ... --data_path=tetrominoes.h5
+Your own images:    python -m scripts.train_emorl --data_path=FOLDER --name=mine
 Several replicas:   ... --strategy=mirrored --replicas=2
 Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
 The same command again goes on from the last snapshot; --overwrite starts anew.
@@ -111,7 +112,7 @@ def main(_) -> None:
             replicas=replicas,
             plots=lambda model, batch, step: emorl_plots(model, batch),
             flags=training_flags.as_text(),
-            facts=training_flags.facts(),
+            facts=training_flags.facts() | {"data": dict(data.sets)},
             begin_with=begin_with,
             weights_alone=bool(FLAGS.weights_from),
             bar=FLAGS.tqdm,

@@ -7,8 +7,10 @@ from emorl.data.factors import FACTORS, Factor
 from protocols.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from emorl.data.loading import GENERATORS, load
+    from emorl.data.loading import GENERATORS, has_masks, load
 
-__all__ = ["DATASETS", "FACTORS", "GENERATED", "GENERATORS", "DataConfig", "Factor", "load"]
+__all__ = ["DATASETS", "FACTORS", "GENERATED", "GENERATORS", "DataConfig", "Factor", "has_masks", "load"]
 
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(("GENERATORS", "load"), "emorl.data.loading"))
+__getattr__, __dir__ = lazy_names(
+    __name__, dict.fromkeys(("GENERATORS", "has_masks", "load"), "emorl.data.loading")
+)

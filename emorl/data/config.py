@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from protocols import UserError
 
-DATASETS = ("tetrominoes", "multi_dsprites", "clevr6", "clevr6_128", "clevrtex")
+DATASETS = ("tetrominoes", "multi_dsprites", "clevr6", "clevr6_128", "clevrtex", "images")
 #: Those that need no file.
 GENERATED = ("tetrominoes", "multi_dsprites")
 #: Side of the image for each `clevr_preprocess_style`; the empty style keeps CLEVR's 240x320.
@@ -27,8 +27,8 @@ class DataConfig:
 
     Attributes:
         dataset: One of `DATASETS`.
-        data_path: A file (.h5 or GZIP .tfrecords), CLEVRTEX's folder, or a folder that holds `h5_path`;
-            empty: the generator, for data sets that have one.
+        data_path: A file (.h5 or GZIP .tfrecords), CLEVRTEX's folder, for "images" a folder of PNG and JPEG
+            files, or a folder that holds `h5_path`; empty: the generator, for data sets that have one.
         h5_path: Name of the file inside `data_path`.
         batch_size: Of the global batch.
         seed: Of the order of stored scenes and of the generated ones.
@@ -42,6 +42,7 @@ class DataConfig:
         n_test: Size of the test set, of TFRecords and generators.
         max_objects: CLEVR scenes with more objects are skipped; None: as the data set says.
         clevrtex_variant: Which of CLEVRTEX's variants.
+        input_size: (3, H, W) with H = W, that PNG and JPEG files are brought to; others stay as they are.
     """
 
     dataset: str = "tetrominoes"
@@ -57,6 +58,7 @@ class DataConfig:
     n_test: int = 320
     max_objects: int | None = None
     clevrtex_variant: str = "full"
+    input_size: tuple[int, int, int] = (3, 64, 64)
 
     def completed(self) -> DataConfig:
         """Fills the data set's defaults in; raises `UserError` for options that are wrong."""

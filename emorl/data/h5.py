@@ -79,6 +79,16 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
     )
 
 
+def has_masks(path: Path, group_names: tuple[str, ...]) -> bool:
+    """Whether the first of `group_names` that a file has holds masks; a file that tells nothing has some."""
+    try:
+        with h5py.File(path, "r") as file:
+            name = next((g for g in group_names if g in file), None)
+            return name is None or _STORED["mask"] in file[name]
+    except Exception:  # `h5_rows` tells what is wrong
+        return True
+
+
 def _reader(path, name, members, kept):
     file = h5py.File(path, "r")  # stays open as long as the iterator that reads
     group = file[name]

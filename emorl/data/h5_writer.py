@@ -1,20 +1,32 @@
-"""Writes generated scenes in the layout of the original's files."""
+"""Writes scenes in the layout of the original's files: generated ones, and those of a folder of images."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
+import numpy as np
 
 from emorl.data.generated import TEST, TRAIN, Generator, draw_set
+from emorl.data.scene_folder import SceneFiles, SceneFolder, one_hot, read_scenes
 from protocols import Seed, UserError
 
 _CHUNK = 64  # scenes: what a reader decompresses at a time
-_PART = 1024  # scenes drawn and written at a time
+_PART = 1024  # scenes drawn or read, and written, at a time
 _FORMAT = ("v110", "v110")  # of 2016: the first whose headers and indices all carry checksums
+
+Progress = Callable[[int], None]
+
+
+class _Set(NamedTuple):
+    """Scenes of one group of the file: how many, and their arrays part by part, by names of the layout."""
+
+    n: int
+    parts: Iterator[dict[str, np.ndarray]]
 
 
 def write_generated(
@@ -23,7 +35,7 @@ def write_generated(
     n_train: int,
     n_test: int,
     seed: int,
-    progress: Callable[[int], None] = lambda n: None,
+    progress: Progress = lambda n: None,
 ) -> None:
     """Writes {train,test}/imgs, masks (0 and 255) and factors; the file appears only when it is complete.
 
@@ -38,12 +50,62 @@ def write_generated(
     Raises:
         UserError: The file cannot be written.
     """
+    sets = {
+        name: _Set(n, _generated_parts(generate, Seed.of(seed).fold(purpose), n))
+        for name, purpose, n in (("train", TRAIN, n_train), ("test", TEST, n_test))
+    }
+    _write(path, sets, progress)
+
+
+def write_folder(path: Path, found: SceneFolder, size: int, progress: Progress = lambda n: None) -> None:
+    """Writes the scenes of a folder likewise, with masks of the sets that have some, and without factors.
+
+    Args:
+        path: Where to; its folder is made.
+        found: The scenes; a part of them at a time is held in memory.
+        size: Side of the images.
+        progress: Called with the number of scenes written since its last call.
+
+    Raises:
+        UserError: A scene cannot be read, or the file cannot be written.
+    """
+    files = {"train": found.train, "test": found.valid}
+    n_entities = 1 + max((_most_objects(of, size) for of in files.values() if of.masks), default=0)
+    sets = {name: _Set(len(of.images), _folder_parts(of, size, n_entities)) for name, of in files.items()}
+    _write(path, sets, progress)
+
+
+def _generated_parts(generate, seed, n):
+    for first in range(0, n, _PART):
+        scenes = draw_set(generate, seed, min(_PART, n - first), first)
+        yield {
+            "imgs": scenes.image.numpy(),
+            "masks": 255 * scenes.mask.numpy()[..., None],
+            "factors": scenes.factors.numpy(),
+        }
+
+
+def _folder_parts(files: SceneFiles, size, n_entities):
+    for first in range(0, len(files.images), _PART):
+        scenes = read_scenes(files, size, bool(files.masks), first, _PART)
+        part = {"imgs": scenes["image"]}
+        if files.masks:
+            part["masks"] = 255 * one_hot(scenes["label"], n_entities)[..., None]  # [n, E, S, S, 1]
+        yield part
+
+
+def _most_objects(files, size):
+    starts = range(0, len(files.images), _PART)
+    return max(int(read_scenes(files, size, True, first, _PART)["label"].max()) for first in starts)
+
+
+def _write(path, sets, progress):
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(part, "w", libver=_FORMAT) as file:
-            for name, purpose, n in (("train", TRAIN, n_train), ("test", TEST, n_test)):
-                _write_set(file.create_group(name), generate, Seed.of(seed).fold(purpose), n, progress)
+            for name, of in sets.items():
+                _write_set(file.create_group(name), of, progress)
         os.replace(part, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error}).") from error
@@ -52,26 +114,20 @@ def write_generated(
             part.unlink()
 
 
-def _write_set(group, generate, seed, n, progress):
-    for first in range(0, n, _PART):
-        scenes = draw_set(generate, seed, min(_PART, n - first), first)
-        arrays = {
-            "imgs": scenes.image.numpy(),
-            "masks": 255 * scenes.mask.numpy()[..., None],
-            "factors": scenes.factors.numpy(),
-        }
+def _write_set(group, of, progress):
+    first = 0
+    for arrays in of.parts:
         for name, values in arrays.items():
             if not first:
-                shape = (n, *values.shape[1:])
-                chunks = (min(_CHUNK, n), *values.shape[1:])
                 group.create_dataset(
                     name,
-                    shape,
+                    (of.n, *values.shape[1:]),
                     values.dtype,
-                    chunks=chunks,
+                    chunks=(min(_CHUNK, of.n), *values.shape[1:]),
                     compression="gzip",
                     compression_opts=1,
                     fletcher32=True,
                 )
             group[name][first : first + len(values)] = values
+        first += len(values)
         progress(len(values))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import tensorflow as tf
 
-from emorl.data import clevr, h5, multi_object_records
+from emorl.data import clevr, h5, multi_object_records, scene_folder
 from emorl.data.clevrtex import clevrtex_rows
 from emorl.data.config import DataConfig
 from emorl.data.generated import generated_source
@@ -19,6 +20,8 @@ from protocols import DataSource, UserError
 #: What draws the scenes of the data sets of `GENERATED`.
 GENERATORS = {"tetrominoes": tetromino_scenes, "multi_dsprites": multi_dsprites_scenes}
 
+_H5_GROUPS = {"train": ("train",), "valid": ("test", "val")}
+
 
 def load(config: DataConfig) -> DataSource:
     """Opens a data set.
@@ -30,19 +33,21 @@ def load(config: DataConfig) -> DataSource:
         Batches as pure functions of the step: "image" float32 [B, H, W, 3] in [0, 1]; where asked for, "mask"
         uint8 [B, E, H', W'], 1 where entity e is (0 is the background), "factors" float32 [B, E, F] with
         columns `FACTORS[dataset]`, and "visibility" float32 [B, E]. H' is H except for CLEVR, whose masks
-        stay at 192 pixels (E25).
+        stay at 192 pixels (E25). Of a user's own scenes E is what the scene with most objects needs.
 
     Raises:
         UserError: An option or a file is wrong, or the file lacks what is asked for.
     """
     config = config.completed()
-    path = Path(config.data_path, config.h5_path).expanduser() if config.data_path or config.h5_path else None
+    path = _path(config)
     if path is None:
         if config.dataset not in GENERATORS:
             raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")
         return generated_source(GENERATORS[config.dataset], config)
     if config.dataset == "clevrtex":
         return _stored(lambda split: _clevrtex_rows(path, split, config), config)
+    if config.dataset == "images" and path.is_dir():
+        return _folder_source(path, config)
     signature = _first_bytes(path)
     if signature == h5.SIGNATURE:
         return _stored(lambda split: _h5_rows(path, split, config), config)
@@ -51,12 +56,35 @@ def load(config: DataConfig) -> DataSource:
     raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or an official .tfrecords.")
 
 
+def has_masks(config: DataConfig) -> bool:
+    """Whether validation scenes can be read with masks: an .h5 file or a folder of images may have none.
+
+    Raises:
+        UserError: An option or a file is wrong.
+    """
+    path = _path(config)
+    if path is not None and config.dataset == "images" and path.is_dir():
+        return bool(scene_folder.find_scenes(path).valid.masks)
+    if path is not None and config.dataset != "clevrtex" and _first_bytes(path) == h5.SIGNATURE:
+        return h5.has_masks(path, _H5_GROUPS["valid"])
+    return True
+
+
+def _path(config):
+    """What is to be read; None: the generator."""
+    named = config.data_path or config.h5_path
+    return Path(config.data_path, config.h5_path).expanduser() if named else None
+
+
 def _first_bytes(path):
     try:
         with open(path, "rb") as file:
             return file.read(len(h5.SIGNATURE))
     except IsADirectoryError:
-        raise UserError(f"{path}: is a folder; name the file in it with --h5_path.") from None
+        raise UserError(
+            f"{path}: is a folder; name the file in it with --h5_path, or give --dataset=images for PNG and "
+            "JPEG files."
+        ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror}).") from error
 
@@ -81,13 +109,27 @@ def _stored(rows_of, config):
     )
 
 
+def _folder_source(path, config):
+    """Source of PNG and JPEG files; a damaged one is an error, whichever set it belongs to."""
+    size = config.input_size[-1]
+    if tuple(config.input_size) != (3, size, size) or size < 1:
+        given = ",".join(map(str, config.input_size))
+        raise UserError(f"--input_size={given}: image files are read as 3,SIZE,SIZE.")
+    if config.factors:
+        raise UserError(f"{path}: image files have no factors; this evaluation needs a data set that has.")
+    found = scene_folder.find_scenes(path)
+    rows = scene_folder.scene_rows(found, size, config.masks)
+    decode = functools.partial(_to_batch, config=config)
+    return stored_source(*rows, decode, config.batch_size, config.seed, config.shuffle)
+
+
 def _clevrtex_rows(path, split, config) -> Rows:
     return clevrtex_rows(path, config.clevrtex_variant, split, config.masks, config.factors)
 
 
 def _h5_rows(path, split, config) -> Rows:
     wanted = h5.Wanted(config.masks, config.factors, config.max_objects)
-    rows = h5.h5_rows(path, ("train",) if split == "train" else ("test", "val"), wanted)
+    rows = h5.h5_rows(path, _H5_GROUPS[split], wanted)
     if config.clevr_preprocess_style:
         clevr.check_raw_size(*rows.signature["image"].shape[1:3], where=str(path))
     return rows

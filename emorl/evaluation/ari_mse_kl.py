@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emorl.evaluation.inference import infer
-from emorl.evaluation.scenes import over_scenes
+from emorl.evaluation.scenes import has_masks, over_scenes
 from emorl.metrics.adjusted_rand_index import adjusted_rand_index
 from emorl.metrics.iou import mean_iou, too_few_slots
 from emorl.metrics.mask_resize import resize_masks
@@ -16,21 +16,26 @@ from emorl.metrics.mean_squared_error import mean_squared_error
 from emorl.metrics.segmentation import true_segmentation
 from protocols import DataSource, Seed, TrainableModel
 
+_WITHOUT_MASKS = (
+    "the data have no masks, or were not asked for them (DataConfig's masks): no ARI and no IoU are given"
+)
+
 
 class SceneScores(NamedTuple):
     """Scores of N scenes, each of its scene alone.
 
     Attributes:
-        ari: float32 [N], adjusted Rand index of the foreground's pixels, as published.
-        ari_all: float32 [N], of all pixels.
-        miou: float64 [N], mean over objects of the IoU with their slots; NaN for a scene without objects.
+        ari: float32 [N], adjusted Rand index of the foreground's pixels, as published; None: no masks.
+        ari_all: float32 [N], of all pixels; None: no masks.
+        miou: float64 [N], mean over objects of the IoU with their slots; NaN for a scene without objects;
+            None: no masks.
         mse: float32 [N], mean squared error of the reconstruction per colour value in [0, 1].
         kl: float32 [N], KL of the final posterior to its prior, in nats; None for Slot Attention.
     """
 
-    ari: np.ndarray
-    ari_all: np.ndarray
-    miou: np.ndarray
+    ari: np.ndarray | None
+    ari_all: np.ndarray | None
+    miou: np.ndarray | None
     mse: np.ndarray
     kl: np.ndarray | None
 
@@ -40,11 +45,18 @@ class SceneScores(NamedTuple):
         return {names[score]: _mean_and_std(values) for score, values in self._asdict().items()}
 
     def text_files(self) -> dict[str, str]:
-        """The original's files by name: mean and standard deviation; Slot Attention has no KL.txt."""
-        files = {"ARI.txt": (self.ari, "{:.3f},{:.3f}\n"), "MSE.txt": (self.mse, "{},{}\n")}
-        if self.kl is not None:
-            files["KL.txt"] = self.kl, "{},{}\n"
-        return {name: line.format(*_mean_and_std(values).values()) for name, (values, line) in files.items()}
+        """The original's files by name: mean and standard deviation; none of what there is not."""
+        exact = "{},{}\n"
+        files = {
+            "ARI.txt": (self.ari, "{:.3f},{:.3f}\n"),
+            "MSE.txt": (self.mse, exact),
+            "KL.txt": (self.kl, exact),
+        }
+        return {
+            name: line.format(*_mean_and_std(values).values())
+            for name, (values, line) in files.items()
+            if values is not None
+        }
 
 
 def ari_mse_kl(
@@ -53,32 +65,36 @@ def ari_mse_kl(
     """Scores the first test scenes.
 
     Predicted masks are brought to the size of the true ones where these differ (E25: CLEVR). Where the model
-    has fewer slots than a scene has objects, a warning says what that does.
+    has fewer slots than a scene has objects, a warning says what that does. Without masks there are no scores
+    of them, and a warning says so.
 
     Args:
         model: EfficientMORL or Slot Attention.
-        source: The data, with "mask".
+        source: The data, with "mask" where there are masks.
         n_images: How many scenes; fewer where the set is smaller.
         seed: Of the samples.
 
     Raises:
-        UserError: There is no scene, or it has no mask or one that is no partition.
+        UserError: There is no scene, or it has a mask that is no partition.
     """
+    reads = ["mask"] if has_masks(source) else []
+    warning = None if reads else _WITHOUT_MASKS
     scores, most_objects = [], 0
-    for scenes, seen in over_scenes(model, source, n_images, lambda x: infer(model, x, seed), ["mask"]):
-        true = true_segmentation(scenes["mask"]).labels  # [b, H', W']
-        predicted = resize_masks(seen.masks, true.shape[1:])  # [b, K, H', W', 1]
-        most_objects = max([most_objects, *(np.count_nonzero(np.unique(labels)) for labels in true.numpy())])
-        scores.append(
-            SceneScores(
+    for scenes, seen in over_scenes(model, source, n_images, lambda x: infer(model, x, seed), reads):
+        of_masks = (None, None, None)
+        if reads:
+            true = true_segmentation(scenes["mask"]).labels  # [b, H', W']
+            predicted = resize_masks(seen.masks, true.shape[1:])  # [b, K, H', W', 1]
+            n_objects = [np.count_nonzero(np.unique(labels)) for labels in true.numpy()]
+            most_objects = max([most_objects, *n_objects])
+            of_masks = (
                 adjusted_rand_index(true, predicted).numpy(),
                 adjusted_rand_index(true, predicted, foreground_only=False).numpy(),
                 mean_iou(true, predicted),
-                mean_squared_error(scenes["image"], seen.reconstruction).numpy(),
-                None if seen.kl is None else seen.kl.numpy(),
             )
-        )
-    warning = too_few_slots(most_objects, model.config.K)
+        mse = mean_squared_error(scenes["image"], seen.reconstruction).numpy()
+        scores.append(SceneScores(*of_masks, mse, None if seen.kl is None else seen.kl.numpy()))
+    warning = warning or too_few_slots(most_objects, model.config.K)
     if warning:
         warnings.warn(warning, stacklevel=2)
     return SceneScores(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emorl.evaluation.scenes import over_scenes
+from emorl.evaluation.scenes import has_masks, over_scenes
 from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
 from emorl.metrics.segmentation import true_segmentation
 from protocols import DataSource, Seed, TrainableModel
@@ -18,14 +18,14 @@ class Sample(NamedTuple):
 
     Attributes:
         image: float32 [H, W, 3] in [0, 1].
-        labels: int32 [H', W'], the true entity of each pixel, and their number.
+        labels: int32 [H', W'], the true entity of each pixel; None: there are no masks.
         n_entities: How many entities there can be.
         views: Of this image, without the batch's axis.
         names: A name for each row of a picture.
     """
 
     image: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray | None
     n_entities: int
     views: StageViews
     names: list[str]
@@ -42,10 +42,13 @@ class Sample(NamedTuple):
             if maps
             else views.attention
         )
+        true = {}
+        if self.labels is not None:
+            entities = np.arange(self.n_entities)[:, None, None, None]
+            true["data/true_mask"] = 255 * (self.labels == entities).astype(np.uint8)  # [E, 1, H', W']
         arrays = {
             "data/image": self.image,
-            "data/true_mask": 255
-            * (self.labels == np.arange(self.n_entities)[:, None, None, None]).astype(np.uint8),
+            **true,
             "outputs/recons": views.reconstruction,
             "outputs/pred_mask": views.masks,
             "outputs/pred_mask_logits": views.mask_log_probs,
@@ -62,19 +65,18 @@ def samples(
 
     Args:
         model: EfficientMORL or Slot Attention.
-        source: The data, with "mask".
+        source: The data, with "mask" where there are masks.
         n_images: How many scenes; fewer where the set is smaller.
         seed: Of the samples.
 
     Raises:
-        UserError: There is no scene, or it has no mask or one that is no partition.
+        UserError: There is no scene, or it has a mask that is no partition.
     """
-    for scenes, views in over_scenes(
-        model, source, n_images, lambda x: stage_views(model, x, seed), ["mask"]
-    ):
+    reads = ["mask"] if has_masks(source) else []
+    for scenes, views in over_scenes(model, source, n_images, lambda x: stage_views(model, x, seed), reads):
         names = stage_names(model, views)
-        true = true_segmentation(scenes["mask"])
-        n_entities = int(true.n)
+        true = true_segmentation(scenes["mask"]) if reads else None
         for row, image in enumerate(scenes["image"].numpy()):
             image_views = StageViews(*(view[row].numpy() for view in views))
-            yield Sample(image, true.labels[row].numpy(), n_entities, image_views, names)
+            of_truth = (true.labels[row].numpy(), int(true.n)) if true else (None, 0)
+            yield Sample(image, *of_truth, image_views, names)

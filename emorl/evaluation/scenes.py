@@ -63,6 +63,11 @@ def over_scenes(
         raise UserError("the test set holds no scene: check the data set.")
 
 
+def has_masks(source: DataSource) -> bool:
+    """Whether the test scenes come with masks."""
+    return "mask" in source.whole("valid").element_spec
+
+
 def images_at_a_time(model: TrainableModel) -> int:
     """How many images a model takes at a time in evaluation."""
     return max(1, min(MOST_IMAGES, MOST_PIXELS // (model.config.K * model.config.size**2)))

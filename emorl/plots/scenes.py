@@ -10,16 +10,19 @@ from emorl.plots.segmentation_colours import segmentation_colours
 _WIDTH = 96  # of a tile, at most, where pixels are enlarged
 
 
-def scenes_picture(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Draws scenes side by side, each above its true segmentation.
+def scenes_picture(images: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
+    """Draws scenes side by side, each above its true segmentation where there is one.
 
     Args:
-        images: uint8 [N, H, W, 3].
+        images: uint8 [N, H, W, C], C of 1 or 3.
         masks: [N, E, H, W], 1 where entity e is; entity 0 is the background.
 
     Returns:
         uint8 [height, width, 3].
     """
+    zoom = max(1, _WIDTH // images.shape[2])
+    if masks is None:
+        return image_table([Block("", images[None] / 255.0)], ["images"], zoom)
     colours = segmentation_colours(np.argmax(masks, axis=1), background=True)  # [N, H, W, 3]
     rows = np.stack([images / 255.0, colours])  # [2, N, H, W, 3]
-    return image_table([Block("", rows)], ["scenes", "masks"], zoom=max(1, _WIDTH // images.shape[2]))
+    return image_table([Block("", rows)], ["scenes", "masks"], zoom)

@@ -6,8 +6,10 @@ from protocols.lazy_names import lazy_names
 from stacked_capsules.data.config import DATASETS, DataConfig
 
 if TYPE_CHECKING:
-    from stacked_capsules.data.loading import load
+    from stacked_capsules.data.loading import class_names, load
 
-__all__ = ["DATASETS", "DataConfig", "load"]
+__all__ = ["DATASETS", "DataConfig", "class_names", "load"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"load": "stacked_capsules.data.loading"})
+__getattr__, __dir__ = lazy_names(
+    __name__, dict.fromkeys(("class_names", "load"), "stacked_capsules.data.loading")
+)

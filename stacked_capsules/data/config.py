@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-DATASETS = ("mnist", "digits", "svhn", "cifar10", "tfrecord", "constellation")
+DATASETS = ("mnist", "digits", "svhn", "cifar10", "tfrecord", "images", "constellation")
 #: Patterns of constellations that have a name.
 NAMED_GROUPS = {"basic": ((0,), (1,)), "all": ((0,), (1,), (2,), (3,))}
 
@@ -14,11 +14,12 @@ class DataConfig:
     """Options of `load`.
 
     Attributes:
-        dataset: mnist, digits, svhn, cifar10, tfrecord or constellation.
+        dataset: mnist, digits, svhn, cifar10, tfrecord, images or constellation.
         data_dir: Where the bytes are; what it may point at depends on the data set, see docs/data.md.
         batch_size: Examples of a global batch.
-        canvas_size: Side of the square image that the model sees; smaller images are shifted in it.
-        n_channels: Channels that the images must have.
+        canvas_size: Side of the square image that the model sees; image files are resized to it, smaller
+            images of other sets are shifted in it.
+        n_channels: Channels that the images must have; image files are made gray (1) or color (3).
         n_classes: Labels must lie in [0, n_classes).
         seed: Seed of the order, the shifts and the constellations.
         shuffle: Whether the training set comes in a new order each epoch; False is the original's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols import DataSource, UserError
-from stacked_capsules.data import constellation, digits, mnist, tfds_images, tfrecord
+from stacked_capsules.data import constellation, digits, image_folder, mnist, tfds_images, tfrecord
 from stacked_capsules.data.batches import from_arrays
 from stacked_capsules.data.config import DATASETS, DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
@@ -16,6 +16,7 @@ IMAGE_SETS = {
     "svhn": tfds_images.read_svhn,
     "cifar10": tfds_images.read_cifar10,
     "tfrecord": tfrecord.read,
+    "images": image_folder.read,
 }
 
 
@@ -43,6 +44,9 @@ def load(config: DataConfig) -> DataSource:
         raise UserError(f"--epoch_order={config.epoch_order}: choose one of {', '.join(DRAWN)}")
     if config.dataset == "constellation":
         return constellation.stream(config)
+    classes = class_names(config)
+    if classes and len(classes) != config.n_classes:
+        raise UserError(f"{config.data_dir}: has {len(classes)} classes; set --n_classes={len(classes)}")
     sets = IMAGE_SETS[config.dataset](config)
     if config.n_train is not None:
         sets = sets._replace(train=_first(sets.train, config))
@@ -57,7 +61,20 @@ def load(config: DataConfig) -> DataSource:
         shuffle=config.shuffle,
         epoch_order=config.epoch_order,
     )
-    return source._replace(sets=_in_words(sets))
+    return source._replace(sets=_in_words(sets), classes=classes)
+
+
+def class_names(config: DataConfig) -> tuple[str, ...]:
+    """Returns the names of the labels, of image files those of their folders; empty: they have no names.
+
+    Raises:
+        UserError: It is unclear which they are, or there are no images.
+    """
+    if config.dataset == "images":
+        return image_folder.find(config).classes
+    if config.dataset == "tfrecord" and config.data_dir is not None:
+        return tfrecord.class_names(config)
+    return ()
 
 
 def _in_words(sets: ImageSets) -> dict[str, str]:

@@ -23,6 +23,8 @@ VALIDATION_FILE = re.compile(
 TRAINING_FILE = re.compile(r"(^|[^a-z])(train|training|trainset)([^a-z]|$)", re.IGNORECASE)
 #: What a name may mean that is neither.
 _HINT = re.compile("train|val|test|dev|h[oe]ld", re.IGNORECASE)
+#: Names of the classes in the order of their labels, one a line; it may be absent.
+CLASSES_FILE = "classes.txt"
 #: Without validation files each tenth record is held out.
 HOLD_OUT_EVERY = 10
 
@@ -64,6 +66,17 @@ def read(config: DataConfig) -> ImageSets:
         )
     sets = ({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
     return ImageSets(*sets, _in(train_files), f"{_in(train_files)}: each tenth is held out")
+
+
+def class_names(config: DataConfig) -> tuple[str, ...]:
+    """Returns the names of the labels, where `data_dir` is a folder that has a file of them."""
+    path = Path(config.data_dir or "").expanduser() / CLASSES_FILE
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as names of classes, one a line ({error})") from None
 
 
 def write(

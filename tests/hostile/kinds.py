@@ -13,10 +13,11 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from emorl.data import GENERATORS, DataConfig, h5, load
 from emorl.data.h5_writer import write_generated
-from protocols import UserError
+from protocols import UserError, image_files
 from protocols.snapshots import read_snapshot
 from scripts import command_line
 from stacked_capsules.data import mnist, tfrecord
@@ -155,7 +156,18 @@ def _read_portable(path):
     return {**snapshot.arrays, **{name: np.array(text) for name, text in snapshot.flags.items()}}
 
 
+def _picture(path):
+    noise = np.random.default_rng(3).integers(0, 256, (5, 7, 3), np.uint8)
+    Image.fromarray(noise).resize((40, 30)).save(path)
+
+
+def _read_picture(path):
+    return {"image": image_files.read_image(path, 16, 3)}
+
+
 KINDS = {
+    "png": Kind("a.png", lambda d: _picture(d / "a.png"), _read_picture, checked=False, n_cases=60),
+    "jpeg": Kind("a.jpg", lambda d: _picture(d / "a.jpg"), _read_picture, checked=False, n_cases=60),
     "generated_h5": Kind("a.h5", lambda d: _generated_h5(d / "a.h5"), _read_h5),
     "plain_h5": Kind("a.h5", lambda d: _plain_h5(d / "a.h5"), _read_h5, checked=False),
     "npz": Kind("a.npz", lambda d: _mnist(d / "a.npz"), _read_mnist),

@@ -198,9 +198,7 @@ def files(tmp_path_factory):
 MISTAKES = {
     "--eval_type=dci --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
     "--eval_type=dci --data_path={files}/without_factors.h5": ("has no 'factors'", "this metric needs them"),
-    "--eval_type=ARI_MSE_KL --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
     "--eval_type=clevrtex --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
-    "--eval_type=sample_viz --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
     "--data_path={files}/oblong.h5": ("oblong.h5: images of 35x30 pixels", "square"),
     "--data_path={files}/larger.h5": ("larger.h5: images of 70x70", "--input_size=3,35,35"),
     "--data_path={files}/overlap.h5": ("overlap.h5, train/masks: masks are no partition", "mend"),
@@ -223,6 +221,25 @@ def test_mistakes_are_one_line(processes, runs, files, flags):
     mistake = processes.run("scripts.eval_emorl", f"--snapshot={run}", *given).mistake
     for part in MISTAKES[flags]:
         assert part in mistake
+
+
+def test_without_masks_there_are_mse_and_pictures(processes, runs, files, tmp_path):
+    flags = (
+        *(f"--snapshot={runs['slots']}", f"--data_path={files}/without_masks.h5"),
+        *(f"--results={tmp_path}", f"--json={tmp_path}/scores.json"),
+    )
+    ended = processes.run("scripts.eval_emorl", *flags)
+    assert ended.code == 0, ended.stderr
+    assert "warning: the data have no masks" in ended.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["ARI"] is scores["ARI_all"] is scores["mIoU"] is None
+    assert scores["MSE"]["mean"] > 0
+    assert [path.name for path in tmp_path.glob("eval/model.ckpt-2*/*")] == ["MSE.txt"]
+    assert processes.run("scripts.eval_emorl", *flags, "--eval_type=sample_viz").code == 0
+    (found,) = tmp_path.glob("eval/*/rinfo_0.npz")
+    with np.load(found, allow_pickle=False) as arrays:
+        assert "data/image" in arrays
+        assert "data/true_mask" not in arrays
 
 
 @pytest.mark.parametrize("eval_type", ["ARI_MSE_KL", "clevrtex"])

@@ -20,6 +20,18 @@ def test_a_model_that_sees_all_scores_full_marks():
     np.testing.assert_allclose(scores.kl, scenes["image"].mean(axis=(1, 2, 3)), rtol=1e-5)
 
 
+def test_without_masks_all_other_scores_are_the_same():
+    scenes = painted_scenes(3)
+    full = ari_mse_kl(PaintedModel(), source_of(scenes, 2))
+    with pytest.warns(UserWarning, match="no ARI and no IoU are given"):
+        scores = ari_mse_kl(PaintedModel(), source_of({"image": scenes["image"]}, 2))
+    assert scores.ari is scores.ari_all is scores.miou is None
+    np.testing.assert_array_equal(scores.mse, full.mse)
+    np.testing.assert_array_equal(scores.kl, full.kl)
+    assert scores.summary()["ARI"] is None
+    assert sorted(scores.text_files()) == ["KL.txt", "MSE.txt"]
+
+
 def test_predictions_are_brought_to_the_size_of_larger_masks():
     scores = ari_mse_kl(PaintedModel(), source_of(painted_scenes(3, enlarged=6), 2))
     assert (scores.ari_all > 0.97).all()  # edges are rounded a little

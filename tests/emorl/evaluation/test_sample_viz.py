@@ -47,6 +47,13 @@ def test_arrays_have_the_original_s_names_and_layout(kind):
         np.testing.assert_allclose(arrays["outputs/components"][:, -1], on_white, atol=2e-4)
 
 
+def test_without_masks_there_is_no_true_mask():
+    (sample,) = samples(make("slot_attention"), source_of({"image": images(1)}, 1), 1)
+    assert sample.labels is None
+    assert "data/image" in sample.arrays()
+    assert "data/true_mask" not in sample.arrays()
+
+
 def test_layers_show_their_own_samples():
     model, image = make("mixture_iodine_gru"), images(1)
     mask = np.ones([1, 1, SIZE, SIZE], np.uint8)
