@@ -18,9 +18,8 @@ def import_tensorflow() -> None:
     if quiet:  # it writes some lines before it looks at the level
         os.dup2(nowhere, 2)
     try:
-        import tensorflow as tf
+        import tensorflow  # noqa: F401
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)
         os.close(nowhere)
-    tf.get_logger().setLevel("WARNING")

@@ -97,6 +97,7 @@ def _outcome(main, arguments, takes_arguments, check):
         if check is not None:
             check()
         import_tensorflow()
+        _quiet_logger()
         main(arguments)
     except UserError as error:
         return f"error: {_one_line(error)}", 1
@@ -106,6 +107,12 @@ def _outcome(main, arguments, takes_arguments, check):
         mistake = _mistake_in(error)
         return (traceback.format_exc() if mistake is None else f"error: {_one_line(mistake)}"), 1
     return "", 0
+
+
+def _quiet_logger():
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("WARNING")  # no word on which devices a strategy has
 
 
 def _mistake_in(error):

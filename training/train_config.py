@@ -46,7 +46,7 @@ class TrainConfig:
     snapshots_to_keep: int = 5
     plot: bool = False
     plot_steps: int = 1000
-    plot_share: float = 0.0
+    plot_share: float = 0.01
     overwrite: bool = False
     check_numerics: bool = False
     seed: int = 0

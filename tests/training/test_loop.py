@@ -301,7 +301,7 @@ def test_what_only_reports_never_ends_the_training(tmp_path, monkeypatch, pictur
 
     monkeypatch.setattr("training.loop.write_report", no_page)
     told = []
-    run(tmp_path, plots=plots, plot=True, plot_steps=5, snapshot_steps=10, log=told.append)
+    run(tmp_path, plots=plots, plot=True, plot_share=0, plot_steps=5, snapshot_steps=10, log=told.append)
     assert names_of(tmp_path)[-1] == "model.ckpt-30"
     warnings = [line for line in told if line.startswith("warning: ")]
     assert [line.split(" at step ")[0] for line in warnings] == [
@@ -324,7 +324,7 @@ def test_pictures(tmp_path):
     run(tmp_path / "seldom", plots=plots, plot=True, plot_steps=1, plot_share=1e-9)
     assert [step for step, *_ in seen] == [1]  # nothing after it has taken its share of the time
     seen.clear()
-    run(tmp_path / "plotted", plots=plots, plot=True, plot_steps=12)
+    run(tmp_path / "plotted", plots=plots, plot=True, plot_share=0, plot_steps=12)
     assert [step for step, _ in seen] == [12, 24]
     np.testing.assert_array_equal(seen[0][1], seen[1][1])
     assert (tmp_path / "plotted" / "plots" / "codes.png").exists()

@@ -245,7 +245,12 @@ def test_a_run_writes_it_at_its_first_report_and_every_snapshot(tmp_path, monkey
         lambda folder: steps.append(read_run(folder).reports[-1]["step"]) or write_report(folder),
     )
     facts = {"seed": 3, "changed_flags": {"lr": "0.05"}}
-    draw = {"plot": True, "plot_steps": 5, "plots": lambda *_: {"codes": np.zeros((2, 2, 3), np.uint8)}}
+    draw = {
+        "plot": True,
+        "plot_share": 0,
+        "plot_steps": 5,
+        "plots": lambda *_: {"codes": np.zeros((2, 2, 3), np.uint8)},
+    }
     run(tmp_path, snapshot_steps=10, max_train_steps=20, facts=facts, **draw)
     assert steps == [10, 10, 20]
     (tmp_path / "plots" / "over_time" / "codes-25.png").touch()  # of steps that no snapshot holds
