@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +24,9 @@ def lazy_names(
 
     def get(name: str) -> Any:
         if name not in modules:
+            # Modules of the package are its attributes, as if it had imported them.
+            if not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}"):
+                return importlib.import_module(f"{package}.{name}")
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         import_tensorflow()
         value = getattr(importlib.import_module(modules[name]), name)

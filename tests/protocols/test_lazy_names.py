@@ -25,9 +25,17 @@ def test_public_names_are_there(name):
         package.lod  # noqa: B018
 
 
+def test_modules_are_attributes_without_an_import_of_their_own():
+    code = (
+        "import emorl, stacked_capsules as s; s.experiments.SCAEConfig, s.data.loading.load, emorl.runs.Model"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_them_imports_no_tensorflow():
     configurations = ("emorl.configuration", "stacked_capsules.configuration", "training.train_config")
-    code = f"import sys, {', '.join((*PACKAGES, *configurations))}; assert 'tensorflow' not in sys.modules"
+    code = f"import sys, {', '.join((*PACKAGES, *configurations))}; emorl.__version__, dir(emorl)"
+    code += "; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
