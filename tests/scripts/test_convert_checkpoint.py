@@ -47,7 +47,10 @@ def test_constellations(processes, points, tmp_path):
 
     ended = processes.run("scripts.eval_constellation", f"--snapshot={out}", "--n_examples=8")
     assert ended.code == 0, ended.stderr
-    assert json.loads((out / "eval" / f"eval_constellation-{STEP}.json").read_text())["step"] == STEP
+    assert (
+        json.loads((out / "eval" / f"eval_constellation-{STEP}.n_examples=8.json").read_text())["step"]
+        == STEP
+    )
     trained = processes.run(
         *("scripts.train", f"--flagfile={out}/flags.txt", f"--max_train_steps={STEP + 1}", "--lr=0"),
         "--report_loss_steps=1",

@@ -81,7 +81,7 @@ def test_constellations(processes, tmp_path):
     snapshot = snapshot_of(make_constellation(ConstellationConfig()), tmp_path, 30, saved)
     result = processes.run("scripts.eval_constellation", f"--snapshot={snapshot}", "--n_examples=50")
     assert result.code == 0, result.stderr
-    scores = json.loads((tmp_path / "eval" / "eval_constellation-30.json").read_text())
+    scores = json.loads((tmp_path / "eval" / "eval_constellation-30.n_examples=50.json").read_text())
     assert scores["n_examples"] == 50
     assert 0.3 < scores["segmentation_accuracy"] <= 1.0
     assert f"{scores['segmentation_accuracy']:.4f}" in result.stdout

@@ -90,7 +90,7 @@ def test_faults(processes, tmp_path, run, number):
     if module == "scripts.train":
         scored = processes.run("scripts.eval_constellation", f"--snapshot={folder}", "--n_examples=50")
         assert scored.code == 0, scored.stderr
-        scores = json.loads((folder / "eval" / f"eval_constellation-{last}.json").read_text())
+        scores = json.loads((folder / "eval" / f"eval_constellation-{last}.n_examples=50.json").read_text())
         assert scores["n_examples"] == 50
         assert 0.3 < scores["segmentation_accuracy"] <= 1.0
 
