@@ -27,8 +27,8 @@ def convolution_dtype(precision: str) -> str | None:
 def slow_bfloat16() -> str | None:
     """Returns what to do where this processor has no bfloat16 of its own; None: nothing.
 
-    Without AVX-512 a convolution takes about a hundred times as long as in float32. Where the system does not
-    tell what the processor can do, nothing is said.
+    Without AVX-512 bfloat16 is emulated. Where the system does not tell what the processor can do, nothing is
+    said.
     """
     try:
         with open(_CPU_INFO, encoding="utf-8") as file:

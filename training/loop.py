@@ -185,8 +185,8 @@ class _Run:
         device = device_in_words(self.replicas)
         for line in opening(self.folder, self.model, self.data.sets, device, steps, self.batch_size):
             self.log(line)
-        if missing_gpu():
-            self.log(f"warning: {missing_gpu()}")
+        if hint := missing_gpu():
+            self.log(f"warning: {hint}")
         if self.step:
             self.log(f"{self.folder}: resumes from step {self.step}")
 
