@@ -20,7 +20,7 @@ def test_api_page(tmp_path):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = COMMAND.replace("build/api", str(tmp_path))
     ended = subprocess.run(
-        command, shell=True, cwd=REPO, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", command], cwd=REPO, env=environment, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
     for module in (REPO / "docs" / "api_modules.txt").read_text().split():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -99,6 +100,16 @@ def train(
         run.close()
 
 
+def _where_it_can(log):
+    """Logs, but drops a line that a full disk does not take: the snapshots say whether there is no room."""
+
+    def log_line(line):
+        with contextlib.suppress(OSError):
+            log(line)
+
+    return log_line
+
+
 class _Run:
     """One call of `train`: what it holds beside the model's state, and what it does at which step."""
 
@@ -121,7 +132,7 @@ class _Run:
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
         self.replicas, self.options_at, self.plots = replicas, options_at, plots
         self.chief = replicas.is_chief
-        self.log = log if self.chief else lambda line: None
+        self.log = _where_it_can(log) if self.chief else lambda line: None
         self.model_kind = (flags or {}).get("model", "")
         self.state = TrainState(step.model, step.optimizer, replicas)
         begin = (self.folder, self.state.named, self.model, self.log, begin_with, weights_alone)

@@ -1,6 +1,7 @@
 """Whole runs of the toy: what they write, that they resume exactly, and how they stop."""
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -310,6 +311,14 @@ def test_what_only_reports_never_ends_the_training(tmp_path, monkeypatch, pictur
     ]
     assert "step 5, the training goes on" in warnings[0]
     assert "no such curve" in warnings[1]
+
+
+def test_a_full_disk_under_the_log(tmp_path):
+    def no_room(line):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run(tmp_path, log=no_room)
+    assert names_of(tmp_path)[-1] == "model.ckpt-30"
 
 
 def test_pictures(tmp_path):
