@@ -6,8 +6,8 @@
 
 from typing import TYPE_CHECKING
 
-from protocols.lazy_names import lazy_names
-from protocols.version import __version__
+from discovery.lazy_names import lazy_names
+from discovery.version import __version__
 
 if TYPE_CHECKING:
     from emorl.runs import build, load_pretrained, load_run

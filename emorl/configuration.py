@@ -6,8 +6,8 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from protocols import UserError
-from protocols.options import later_option
+from discovery import UserError
+from discovery.options import later_option
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emorl import initialisers
-from protocols import UserError
+from discovery import UserError
+from emorl import initializers
 
 
 @keras.saving.register_keras_serializable(package="emorl")
@@ -62,9 +62,9 @@ class GRUCell(keras.layers.Layer):
     def _weight(self, name, shape):
         key = f"{self.name}/{name}"
         if self.weight_rule == "normal":
-            rule = initialisers.standard_normal(self.init_seed, key)
+            rule = initializers.standard_normal(self.init_seed, key)
         else:
-            rule = initialisers.uniform(self.init_seed, key, self.units)
+            rule = initializers.uniform(self.init_seed, key, self.units)
         return self.add_weight(name=name, shape=shape, initializer=rule)
 
 

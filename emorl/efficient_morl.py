@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 from emorl.configuration import EMORLConfig, check_images
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
 from emorl.early_gradient import with_early_gradient
@@ -21,7 +22,6 @@ from emorl.refinement import RefinementNetwork
 from emorl.scene_inference import SceneInference
 from emorl.slot_inference import SlotInference
 from emorl.stages import EfficientMORLOutputs, Layer, Stage
-from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 
 
 @keras.saving.register_keras_serializable(package="emorl")

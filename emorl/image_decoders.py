@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from emorl import initialisers
+from discovery import UserError, check_precision, convolution_dtype
+from emorl import initializers
 from emorl.broadcast_convolution import convolve_broadcast
 from emorl.positional_embedding import positional_embedding
-from protocols import UserError, check_precision, convolution_dtype
 
 OUTPUTS = 4  # three colours and the mask's logit
 
@@ -52,7 +52,7 @@ class ImageDecoder(keras.layers.Layer):
         z_size: int,
         init_seed: int = 0,
         precision: str = "float32",
-        init_gain: float = initialisers.GAIN,
+        init_gain: float = initializers.GAIN,
         name="decoder",
         **kwargs,
     ):
@@ -110,7 +110,7 @@ class ImageDecoder(keras.layers.Layer):
         return first.activation(convolve_broadcast(slots, self.position(slots.dtype), kernel, bias, border))
 
     def _rule(self, name):
-        return initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
+        return initializers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
 
     def _conv(self, i, filters, kernel, activation):
         return keras.layers.Conv2D(
@@ -177,7 +177,7 @@ class BigDecoder(ImageDecoder):
         z_size: int,
         init_seed: int = 0,
         precision: str = "float32",
-        init_gain: float = initialisers.GAIN,
+        init_gain: float = initializers.GAIN,
         name="decoder",
         **kwargs,
     ):
@@ -231,7 +231,7 @@ def make_image_decoder(
     z_size: int,
     init_seed: int,
     precision: str = "float32",
-    init_gain: float = initialisers.GAIN,
+    init_gain: float = initializers.GAIN,
 ) -> ImageDecoder:
     """The decoder of that name: 'small', 'iodine' or 'big'.
 

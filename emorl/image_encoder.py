@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emorl import initialisers
+from discovery import UserError, check_precision, convolution_dtype
+from emorl import initializers
 from emorl.positional_embedding import positional_embedding
-from protocols import UserError, check_precision, convolution_dtype
 
 CHANNELS = 64
 
@@ -38,7 +38,7 @@ class ImageEncoder(keras.layers.Layer):
         weights: str = "xavier",
         init_seed: int = 0,
         precision: str = "float32",
-        init_gain: float = initialisers.GAIN,
+        init_gain: float = initializers.GAIN,
         name="encoder",
         **kwargs,
     ):
@@ -60,7 +60,7 @@ class ImageEncoder(keras.layers.Layer):
             )
             for i in range(4)
         ]
-        position_rule = initialisers.torch_uniform(init_seed, f"{name}/position_projection", 4)
+        position_rule = initializers.torch_uniform(init_seed, f"{name}/position_projection", 4)
         self.position_projection = keras.layers.Dense(CHANNELS, name="position_projection", **position_rule)
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")
         self.dense_0 = keras.layers.Dense(CHANNELS, "relu", name="dense_0", **self._rule("dense_0", CHANNELS))
@@ -96,5 +96,5 @@ class ImageEncoder(keras.layers.Layer):
     def _rule(self, name, fan_in):
         key = f"{self.name}/{name}"
         if self.weight_rule == "xavier":
-            return initialisers.xavier_normal(self.init_seed, key, self.init_gain)
-        return initialisers.torch_uniform(self.init_seed, key, fan_in)
+            return initializers.xavier_normal(self.init_seed, key, self.init_gain)
+        return initializers.torch_uniform(self.init_seed, key, fan_in)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from protocols import Seed
+from discovery import Seed
 
 
 class SharedNoise(NamedTuple):

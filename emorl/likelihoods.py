@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 
 Likelihood = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, float], tf.Tensor]
 

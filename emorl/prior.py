@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emorl import initialisers
+from emorl import initializers
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
 from emorl.slot_inference import Draw
 
@@ -30,7 +30,7 @@ class ConditionalPrior(keras.layers.Layer):
         self,
         z_size: int,
         init_seed: int = 0,
-        init_gain: float = initialisers.GAIN,
+        init_gain: float = initializers.GAIN,
         name="prior",
         **kwargs,
     ):
@@ -58,7 +58,7 @@ class ConditionalPrior(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     def _dense(self, name, units, activation=None):
-        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
+        rule = initializers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
         return keras.layers.Dense(units, activation, name=name, **rule)
 
 

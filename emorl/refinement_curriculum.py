@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from protocols import UserError
+from discovery import UserError
 
 
 def refinement_curriculum(stages: Sequence[str]) -> Callable[[int], int]:

@@ -6,13 +6,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from discovery.flag_files import options_of, read_config, read_run_flags, replaced
+from discovery.pretrained import find_pretrained
+from discovery.snapshots import find_snapshot, restore_model
 from emorl.efficient_morl import EfficientMORL
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from emorl.refinement_curriculum import refinement_curriculum
 from emorl.slot_attention import SlotAttention
-from protocols.flag_files import options_of, read_config, read_run_flags, replaced
-from protocols.pretrained import find_pretrained
-from protocols.snapshots import find_snapshot, restore_model
 
 Model = EfficientMORL | SlotAttention
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from protocols.images import checked_images
+from discovery.checked_arrays import checked_images
 
 
 class SceneEncoding(NamedTuple):

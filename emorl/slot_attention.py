@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from emorl import initialisers
+from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from emorl import initializers
 from emorl.attention import slot_attention
 from emorl.configuration import SlotAttentionConfig, check_images
 from emorl.diagonal_gaussian import DiagonalGaussian
@@ -18,7 +19,6 @@ from emorl.image_encoder import CHANNELS, ImageEncoder
 from emorl.inference_noise import SharedNoise
 from emorl.scene_inference import SceneInference
 from emorl.slot_inference import standard_posterior
-from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 
 ITERATIONS = 3
 HIDDEN = 128
@@ -162,5 +162,5 @@ class SlotAttention(SceneInference, TrainableModel):
         return tf.transpose(image, [0, 3, 1, 2])  # [B, K, H, W]
 
     def _dense(self, name, fan_in, units, activation=None, use_bias=True):
-        rule = initialisers.torch_uniform(self.init_seed, f"slot_attention/{name}", fan_in)
+        rule = initializers.torch_uniform(self.init_seed, f"slot_attention/{name}", fan_in)
         return keras.layers.Dense(units, activation, use_bias=use_bias, name=name, **rule)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from emorl import initialisers
+from emorl import initializers
 from emorl.attention import slot_attention
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.dual_gru import DualGRU, GRUCell
@@ -52,7 +52,7 @@ class SlotInference(keras.layers.Layer):
         layers: int = 3,
         use_dual_gru: bool = True,
         init_seed: int = 0,
-        init_gain: float = initialisers.GAIN,
+        init_gain: float = initializers.GAIN,
         name="slot_inference",
         **kwargs,
     ):
@@ -159,7 +159,7 @@ class SlotInference(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     def _dense(self, name, units, activation=None, use_bias=True):
-        rule = initialisers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
+        rule = initializers.xavier_normal(self.init_seed, f"{self.name}/{name}", self.init_gain)
         return keras.layers.Dense(units, activation, use_bias=use_bias, name=name, **rule)
 
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from discovery import TrainableModel, UserError
+from discovery.imported_state import ImportedState
+from discovery.named_shapes import differences
 from emorl.torch_weights import keras_weights, newest_names, torch_shapes
-from protocols import TrainableModel, UserError
-from protocols.imported_state import ImportedState
-from protocols.named_shapes import differences
 
 #: Adam's moments, first and second.
 MOMENTS = ("exp_avg", "exp_avg_sq")

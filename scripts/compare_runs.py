@@ -12,8 +12,9 @@ from pathlib import Path
 
 from absl import flags
 
-from protocols import UserError
-from scripts import command_line
+from discovery import UserError
+
+from . import entry_point
 
 FLAGS = flags.FLAGS
 
@@ -22,8 +23,8 @@ flags.DEFINE_string("out", "compare.html", "Where to write the page.")
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the runs and writes the page."""
-    from training.comparison_page import comparison_page, read_runs
-    from training.html_page import save_page
+    from discovery.reports.comparison_page import comparison_page, read_runs
+    from discovery.reports.html_page import save_page
 
     runs = read_runs([Path(argument) for argument in arguments[1:]])
     path = Path(FLAGS.out)
@@ -36,4 +37,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, takes_arguments=True)
+    entry_point.run(main, takes_arguments=True)

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
-from protocols import UserError
-from scripts import command_line, emorl_flags, scae_flags, training_flags
-from scripts.help_text import asks_for_help
+from discovery import UserError
+
+from . import emorl_flags, entry_point, scae_flags, training_flags
+from .help_text import asks_for_help
 
 if TYPE_CHECKING:
-    from protocols import TrainableModel
-    from protocols.imported_state import ImportedState
-    from training.optimizers import Optimizer
+    from discovery import TrainableModel
+    from discovery.imported_state import ImportedState
+    from discovery.training.optimizers import Optimizer
 
 FLAGS = flags.FLAGS
 
@@ -88,9 +89,9 @@ PORTABLE = ".npz"
 @functools.cache
 def kinds() -> dict[str, Kind]:
     """Returns the models that are imported: what `--model` says -> how."""
+    from discovery.training.optimizers import Adam, RMSProp
     from emorl import torch_checkpoint
     from stacked_capsules import tf1_checkpoint
-    from training.optimizers import Adam, RMSProp
 
     scae = Original(
         "scripts.eval_mnist",
@@ -140,10 +141,10 @@ def kinds() -> dict[str, Kind]:
 
 def main(_) -> None:
     """Reads the checkpoint, builds the model that it tells of, fills both, and writes the run's folder."""
-    from protocols.snapshots import GLOBAL_STEP
-    from training.run_folder import prepare_run_folder, write_flags
-    from training.run_lock import run_lock
-    from training.snapshots import write_snapshot
+    from discovery.snapshots import GLOBAL_STEP
+    from discovery.training.run_folder import prepare_run_folder, write_flags
+    from discovery.training.run_lock import run_lock
+    from discovery.training.snapshots import write_snapshot
 
     name = _SAME.get(FLAGS.model, FLAGS.model)
     kind = kinds()[name]
@@ -189,7 +190,7 @@ def define_flags(arguments: list[str]) -> None:
         whole = source[: source.rindex(".part")]
         raise UserError(f"--source={source} is a part: give --source={whole}, beside which all parts lie")
     if source.endswith(PORTABLE):
-        from training.portable.npz_snapshot import read_npz_snapshot
+        from discovery.export.npz_snapshot import read_npz_snapshot
 
         arguments[1:1] = [f"--{n}={text}" for n, text in read_npz_snapshot(Path(source)).flags.items()]
     model = training_flags.before_defined("model", arguments)
@@ -225,8 +226,8 @@ def adopt(kind: Kind, told: Mapping[str, Any]) -> None:
 
 def training_arrays(model: TrainableModel, original: Original, imported: ImportedState) -> dict[str, Any]:
     """Returns all that training carries, by the names of snapshots."""
-    from training.replicas import single_replica
-    from training.train_state import TrainState
+    from discovery.distributed.replicas import single_replica
+    from discovery.training.train_state import TrainState
 
     state = TrainState(model, original.optimizer, single_replica())
     for path, value in imported.weights.items():
@@ -242,10 +243,10 @@ def portable_arrays(model: TrainableModel, original: Original) -> dict[str, Any]
     """Returns what `portable_train.py` wrote, in the types of snapshots."""
     import numpy as np
 
-    from protocols.snapshots import GLOBAL_STEP, check_arrays
-    from training.portable.npz_snapshot import read_npz_snapshot
-    from training.replicas import single_replica
-    from training.train_state import TrainState
+    from discovery.distributed.replicas import single_replica
+    from discovery.export.npz_snapshot import read_npz_snapshot
+    from discovery.snapshots import GLOBAL_STEP, check_arrays
+    from discovery.training.train_state import TrainState
 
     arrays = read_npz_snapshot(Path(FLAGS.source)).arrays
     named = TrainState(model, original.optimizer, single_replica()).named
@@ -290,4 +291,4 @@ def _text(value):
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags, check=check)
+    entry_point.run(main, define_flags, check=check)

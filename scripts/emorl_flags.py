@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from discovery import UserError
 from emorl.configuration import EMORLConfig, SlotAttentionConfig
 from emorl.data.config import DataConfig
-from protocols import UserError
-from scripts.help_text import topic
+
+from .help_text import topic
 
 if TYPE_CHECKING:
-    from protocols import DataSource, TrainableModel
+    from discovery import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 

@@ -8,8 +8,8 @@ Flags of the run are read from its flags.txt; those given here win.
 
 from absl import flags
 
-from scripts import command_line, evaluated_run, scae_flags
-from scripts.help_text import topic
+from . import entry_point, evaluated_run, scae_flags
+from .help_text import topic
 
 FLAGS = flags.FLAGS
 
@@ -37,4 +37,4 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, check=evaluated_run.check)
+    entry_point.run(main, check=evaluated_run.check)

@@ -28,12 +28,13 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
+from discovery import UserError
 from emorl.data import FACTORS
 from emorl.refinement_curriculum import refinement_curriculum
-from protocols import UserError
-from scripts import command_line, emorl_flags, evaluated_run
-from scripts.evaluated_run import EvaluatedRun
-from scripts.help_text import topic
+
+from . import emorl_flags, entry_point, evaluated_run
+from .evaluated_run import EvaluatedRun
+from .help_text import topic
 
 FLAGS = flags.FLAGS
 
@@ -292,4 +293,4 @@ flags.DEFINE_boolean("dci_compat", False, "DCI as the original computes it.")
 
 
 if __name__ == "__main__":
-    command_line.run(main, check=evaluated_run.check)
+    entry_point.run(main, check=evaluated_run.check)

@@ -13,9 +13,10 @@ from typing import Any
 
 from absl import flags
 
-from protocols import UserError
-from scripts import command_line, evaluated_run, scae_flags
-from scripts.help_text import topic
+from discovery import UserError
+
+from . import entry_point, evaluated_run, scae_flags
+from .help_text import topic
 
 FLAGS = flags.FLAGS
 
@@ -97,4 +98,4 @@ def table_line(title: str, accuracies: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    command_line.run(main, check=evaluated_run.check)
+    entry_point.run(main, check=evaluated_run.check)

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
-from protocols import UserError
-from protocols.flag_files import FLAGS_FILE
-from protocols.pretrained import is_pretrained
-from scripts.help_text import topic
-from scripts.training_flags import as_text
+from discovery import UserError
+from discovery.flag_files import FLAGS_FILE
+from discovery.pretrained import is_pretrained
+
+from .help_text import topic
+from .training_flags import as_text
 
 if TYPE_CHECKING:
-    from protocols import DataSource, TrainableModel
+    from discovery import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 
@@ -96,7 +97,7 @@ def open_run(
     Raises:
         UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
     """
-    from protocols.snapshots import find_snapshot, restore_model
+    from discovery.snapshots import find_snapshot, restore_model
 
     snapshot = find_snapshot(FLAGS.snapshot)
     folder = Path(snapshot).parent
@@ -133,7 +134,7 @@ def adopt_saved_flags(folder: Path) -> dict[str, str]:
     Raises:
         UserError: a saved value is not one that its flag can have.
     """
-    from training.run_folder import read_flags
+    from discovery.training.run_folder import read_flags
 
     saved, texts, changed = read_flags(folder), as_text(), {}
     for name in FLAGS:
@@ -177,7 +178,7 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
     Raises:
         UserError: a file cannot be written.
     """
-    from training.report_page import write_report
+    from discovery.reports.report_page import write_report
 
     about = {"snapshot": run.snapshot, "step": run.step, "dataset": FLAGS.dataset, "seed": FLAGS.seed}
     about |= {"data": run.data.sets.get("valid", ""), "changed_flags": run.changed}

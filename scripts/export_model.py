@@ -24,13 +24,14 @@ import absl.logging
 from absl import flags
 
 import emorl
-from protocols import UserError
-from scripts import command_line
-from scripts.run_package import package_of_run
+from discovery import UserError
+
+from . import entry_point
+from .run_package import package_of_run
 
 if TYPE_CHECKING:
-    from protocols import TrainableModel
-    from scripts.exported_model import Exported
+    from discovery import TrainableModel
+    from discovery.export.exported_model import Exported
 
 FLAGS = flags.FLAGS
 
@@ -57,7 +58,7 @@ def check() -> None:
 
 def main(_) -> None:
     """Loads the model, writes each format, loads it again and compares."""
-    from scripts.exported_model import WRITERS, differences
+    from discovery.export.exported_model import WRITERS, differences
 
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     absl.logging.set_verbosity(absl.logging.WARNING)  # TensorFlow tells what it renames in a SavedModel
@@ -93,9 +94,9 @@ def opened(snapshot: str) -> Exported:
     """
     import tensorflow as tf
 
+    from discovery.export.exported_model import Exported
+    from discovery.snapshots import find_snapshot
     from emorl.efficient_morl import EfficientMORL
-    from protocols.snapshots import find_snapshot
-    from scripts.exported_model import Exported
     from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 
     prefix = find_snapshot(snapshot)
@@ -140,4 +141,4 @@ def _no_onnx(model):
 
 
 if __name__ == "__main__":
-    command_line.run(main, check=check)
+    entry_point.run(main, check=check)

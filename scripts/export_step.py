@@ -20,9 +20,10 @@ from pathlib import Path
 
 from absl import flags
 
-from protocols import UserError
-from scripts import command_line, training_flags
-from scripts.help_text import asks_for_help
+from discovery import UserError
+
+from . import entry_point, training_flags
+from .help_text import asks_for_help
 
 FLAGS = flags.FLAGS
 
@@ -55,13 +56,13 @@ def main(_) -> None:
     check(folder)
     import tensorflow as tf
 
-    from training.portable.exported_folder import Phase, write_folder
-    from training.portable.lowering import exported_program  # needs jax
-    from training.portable.program import initial_state, phases, program_of
-    from training.replicas import single_replica
-    from training.snapshots import begin_state
-    from training.step import TrainingStep
-    from training.train_state import TrainState
+    from discovery.distributed.replicas import single_replica
+    from discovery.export.exported_folder import Phase, write_folder
+    from discovery.export.lowering import exported_program  # needs jax
+    from discovery.export.program import initial_state, phases, program_of
+    from discovery.training.snapshots import begin_state
+    from discovery.training.step import TrainingStep
+    from discovery.training.train_state import TrainState
 
     if "epoch_order" in FLAGS and not FLAGS.snapshot and not FLAGS["epoch_order"].present:
         FLAGS.epoch_order = "sort"  # a stored order is longer than the data; but a run keeps the one it has
@@ -104,7 +105,7 @@ def main(_) -> None:
 
 def check(folder: Path) -> None:
     """Raises a UserError for flags that an export has no use for, before anything takes time."""
-    from training.portable.exported_folder import check_folder
+    from discovery.export.exported_folder import check_folder
 
     if not FLAGS.out:
         raise UserError(f"--out is missing: {FLAGS['out'].help}")
@@ -138,4 +139,4 @@ def define_flags(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags)
+    entry_point.run(main, define_flags)

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from discovery import UserError
 from emorl.data import GENERATED
-from protocols import UserError
-from scripts import command_line
 from stacked_capsules.data import DataConfig
+
+from . import entry_point
 
 FLAGS = flags.FLAGS
 
@@ -99,10 +100,10 @@ def _generate(path: Path) -> Shown:
     """Writes generated scenes."""
     import tqdm
 
+    from discovery import Seed
     from emorl.data import GENERATORS
     from emorl.data.generated import TEST, draw_set
     from emorl.data.h5_writer import write_generated
-    from protocols import Seed
 
     generate = GENERATORS[FLAGS.dataset]
     with tqdm.tqdm(total=FLAGS.n_train + FLAGS.n_test, unit=" scenes") as bar:
@@ -168,4 +169,4 @@ def _refuse(names, why):
 
 if __name__ == "__main__":
     define()
-    command_line.run(main)
+    entry_point.run(main)

@@ -7,7 +7,7 @@
 The snapshot is a run's folder, for its newest one, or a prefix. --out gets
     model.ckpt-STEP.*, checkpoint   the weights alone, without the optimizer's slots and averages of reports
     flags.txt                       the run's, with --name of --out and without paths
-    scores.json                     what protocols/pretrained.py tells
+    scores.json                     what discovery/pretrained.py tells
     picture.png                     a copy of --picture
 """
 
@@ -25,11 +25,12 @@ from typing import Any
 
 from absl import flags
 
-from protocols import UserError
-from protocols.flag_files import FLAGS_FILE, read_flag_file
-from protocols.pretrained import SCORES_FILE, neutral_flags, score_at
-from scripts import command_line
-from scripts.run_package import package_of_run
+from discovery import UserError
+from discovery.flag_files import FLAGS_FILE, read_flag_file
+from discovery.pretrained import SCORES_FILE, neutral_flags, score_at
+
+from . import entry_point
+from .run_package import package_of_run
 
 FLAGS = flags.FLAGS
 
@@ -65,10 +66,10 @@ def main(_) -> None:
     """Loads the model, writes its weights and what is known of them, and moves the folder into place."""
     import numpy as np
 
-    from protocols.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
-    from training.run_folder import write_flags
-    from training.run_record import current_commit
-    from training.snapshots import write_snapshot
+    from discovery.reports.run_record import current_commit
+    from discovery.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
+    from discovery.training.run_folder import write_flags
+    from discovery.training.snapshots import write_snapshot
 
     for name in _REQUIRED:
         if not FLAGS[name].value:
@@ -161,4 +162,4 @@ def main_score(scores: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, 
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    entry_point.run(main)

@@ -7,8 +7,9 @@ from types import ModuleType
 
 import emorl
 import stacked_capsules
-from protocols.flag_files import FLAGS_FILE, read_flag_file
-from scripts.emorl_flags import MODELS as SCENE_MODELS
+from discovery.flag_files import FLAGS_FILE, read_flag_file
+
+from .emorl_flags import MODELS as SCENE_MODELS
 
 
 def package_of_run(folder: Path) -> ModuleType:

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from protocols import UserError
-from scripts import command_line
-from training.published_results import scripts_of
+from discovery import UserError
+from discovery.reports.published_results import scripts_of
+
+from . import entry_point
 
 if TYPE_CHECKING:
-    from training.run_record import RunRecord
+    from discovery.reports.run_record import RunRecord
 
 FLAGS = flags.FLAGS
 
@@ -41,10 +42,10 @@ _OWN = ("seed", "name", "logdir", "out_dir", "run_suffix")
 
 def main(arguments: Sequence[str]) -> None:
     """Trains, scores and tells."""
-    from training.comparison_page import comparison_page, read_runs
-    from training.html_page import save_page
-    from training.run_folder import read_flags
-    from training.writing import writing
+    from discovery.reports.comparison_page import comparison_page, read_runs
+    from discovery.reports.html_page import save_page
+    from discovery.training.disk_errors import writing
+    from discovery.training.run_folder import read_flags
 
     command = list(arguments[1:])
     check(command)
@@ -103,7 +104,7 @@ def run(command: Sequence[str], seed: int) -> None:
 
 def scored(folder: Path) -> bool:
     """Whether the newest snapshot of a run has scores already, as ./run.sh leaves it."""
-    from protocols.snapshots import find_snapshot
+    from discovery.snapshots import find_snapshot
 
     step = find_snapshot(folder).rpartition("-")[2]
     return any((folder / "eval").glob(f"*-{step}.json"))
@@ -115,7 +116,7 @@ def evaluation_of(folder: Path) -> str:
     Raises:
         UserError: there is none.
     """
-    from training.run_folder import read_flags
+    from discovery.training.run_folder import read_flags
 
     model = read_flags(folder).get("model", "")
     scripts = scripts_of(model)
@@ -126,7 +127,7 @@ def evaluation_of(folder: Path) -> str:
 
 def over_seeds(runs: Sequence[RunRecord]) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns evaluation -> score -> mean, deviation and the values, of scores that all runs have."""
-    from training.score_table import score_rows
+    from discovery.reports.score_table import score_rows
 
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for evaluation in dict.fromkeys(scores.name for run in runs for scores in run.scores):
@@ -141,4 +142,4 @@ def over_seeds(runs: Sequence[RunRecord]) -> dict[str, dict[str, dict[str, Any]]
 
 
 if __name__ == "__main__":
-    command_line.run(main, takes_arguments=True)
+    entry_point.run(main, takes_arguments=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from protocols import UserError
-from scripts.help_text import topic
+from discovery import UserError
 from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.data.config import DATASETS, NAMED_GROUPS, DataConfig
 
+from .help_text import topic
+
 if TYPE_CHECKING:
-    from protocols import DataSource, TrainableModel
+    from discovery import DataSource, TrainableModel
 
 FLAGS = flags.FLAGS
 

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from protocols import UserError
-from scripts import command_line, scae_flags, training_flags
-from scripts.help_text import topic
-from training.train_config import TrainConfig
+from discovery import UserError
+from discovery.training.train_config import TrainConfig
+
+from . import entry_point, scae_flags, training_flags
+from .help_text import topic
 
 if TYPE_CHECKING:
-    from protocols import DataSource, TrainableModel
-    from training.optimisation import Optimisation
-    from training.optimizers import Optimizer
-    from training.replicas import Replicas
+    from discovery import DataSource, TrainableModel
+    from discovery.distributed.replicas import Replicas
+    from discovery.training.optimization import Optimization
+    from discovery.training.optimizers import Optimizer
 
 FLAGS = flags.FLAGS
 
@@ -67,11 +68,11 @@ def train_config() -> TrainConfig:
     return training_flags.train_config()
 
 
-def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
+def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimization]:
     """Returns the model that the flags describe, what it learns from, and how."""
-    from training.gradient_clipping import Clipping
-    from training.optimisation import Optimisation
-    from training.schedules import Constant, ExponentialDecay
+    from discovery.training.gradient_clipping import Clipping
+    from discovery.training.optimization import Optimization
+    from discovery.training.schedules import Constant, ExponentialDecay
 
     data = scae_flags.load_data()
     with replicas.scope():
@@ -79,7 +80,7 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
     return (
         model,
         data,
-        Optimisation(
+        Optimization(
             optimizer=optimizer(model),
             schedule=training_flags.with_cosine(
                 (ExponentialDecay if FLAGS.use_lr_schedule else Constant)(FLAGS.lr)
@@ -96,8 +97,8 @@ def optimizer(model: TrainableModel) -> Optimizer:
     Raises:
         UserError: flags of parts and objects do not fit the model, or --part_lr does not fit --lr.
     """
-    from training.optimizers import Adam, RateFactors, RMSProp
-    from training.schedules import Constant, CosineFall
+    from discovery.training.optimizers import Adam, RateFactors, RMSProp
+    from discovery.training.schedules import Constant, CosineFall
 
     # RMSProp's epsilon as in the original: it is inside the square root, and falls with the batch (S4).
     plain = Adam() if FLAGS.optimizer == "adam" else RMSProp(epsilon=1e-2 / FLAGS.batch_size**2)
@@ -159,11 +160,11 @@ def learners_at() -> Callable[[int], Mapping[str, Any]]:
 
 def main(_) -> None:
     """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
-    from training.loop import train
+    from discovery.training.loop import train
 
     config = train_config()
     folder = training_flags.run_folder()
-    command_line.make_deterministic(FLAGS.deterministic)
+    entry_point.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, how = recipe(config, replicas)
 
@@ -188,8 +189,8 @@ def main(_) -> None:
 
 def pictures(model, batch, folder):
     """Draws the model at work, and the learning curves so far where there are any."""
+    from discovery.training.run_folder import METRICS_FILE
     from stacked_capsules.plots import constellation_plots, image_plots, learning_curves_plot
-    from training.run_folder import METRICS_FILE
 
     draw = constellation_plots if FLAGS.model == "constellation" else image_plots
     curves = learning_curves_plot(folder / METRICS_FILE)
@@ -197,4 +198,4 @@ def pictures(model, batch, folder):
 
 
 if __name__ == "__main__":
-    command_line.run(main, check=scae_flags.check)
+    entry_point.run(main, check=scae_flags.check)

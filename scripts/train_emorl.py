@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from discovery import UserError
+from discovery.training.train_config import TrainConfig
 from emorl.refinement_curriculum import refinement_curriculum
-from protocols import UserError
-from scripts import command_line, emorl_flags, training_flags
-from scripts.help_text import topic
-from training.train_config import TrainConfig
+
+from . import emorl_flags, entry_point, training_flags
+from .help_text import topic
 
 if TYPE_CHECKING:
-    from protocols import DataSource, TrainableModel
-    from training.optimisation import Optimisation
-    from training.replicas import Replicas
+    from discovery import DataSource, TrainableModel
+    from discovery.distributed.replicas import Replicas
+    from discovery.training.optimization import Optimization
 
 FLAGS = flags.FLAGS
 
@@ -81,8 +82,8 @@ def check() -> None:
 
 def main(_) -> None:
     """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
+    from discovery.training.loop import train
     from emorl.plots import emorl_plots
-    from training.loop import train
 
     config = train_config()
     folder = run_folder()
@@ -94,7 +95,7 @@ def main(_) -> None:
     if FLAGS.checkpoint and FLAGS.weights_from:
         raise UserError(f"--weights_from={FLAGS.weights_from}: give it or --checkpoint, not both")
     begin_with = FLAGS.checkpoint or FLAGS.weights_from
-    command_line.make_deterministic(FLAGS.deterministic)
+    entry_point.make_deterministic(FLAGS.deterministic)
     replicas = training_flags.replicas(FLAGS.batch_size)
     model, data, steps = recipe(config, replicas)
     data = with_threads(with_validation(data), FLAGS.num_workers)
@@ -130,12 +131,12 @@ def train_config() -> TrainConfig:
     )
 
 
-def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimisation]:
+def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimization]:
     """Returns the model that the flags describe, what it learns from, and how."""
-    from training.gradient_clipping import Clipping
-    from training.optimisation import Optimisation
-    from training.optimizers import Adam
-    from training.schedules import Constant, WarmUpAndDecay
+    from discovery.training.gradient_clipping import Clipping
+    from discovery.training.optimization import Optimization
+    from discovery.training.optimizers import Adam
+    from discovery.training.schedules import Constant, WarmUpAndDecay
 
     iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
     data = emorl_flags.load_data(factors=False, masks=False)
@@ -146,7 +147,7 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
     return (
         model,
         data,
-        Optimisation(
+        Optimization(
             optimizer=Adam(),
             schedule=training_flags.with_cosine(scheduled if FLAGS.use_scheduler else Constant(FLAGS.lr)),
             # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
@@ -160,7 +161,7 @@ def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, Dat
 
 def run_folder() -> Path:
     """Returns the folder of the run, where the original's flags say it too."""
-    from training.run_folder import folder_of_run
+    from discovery.training.run_folder import folder_of_run
 
     logdir = f"{FLAGS.out_dir}/{{name}}" if FLAGS.out_dir else FLAGS.logdir
     name = f"{FLAGS.name}-{FLAGS.run_suffix}" if FLAGS.run_suffix else FLAGS.name
@@ -191,4 +192,4 @@ def with_threads(data: DataSource, n: int) -> DataSource:
 
 
 if __name__ == "__main__":
-    command_line.run(main, check=check)
+    entry_point.run(main, check=check)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from protocols import UserError
-from scripts.help_text import own_flags, topic, value_text
-from training.train_config import TrainConfig
+from discovery import UserError
+from discovery.training.train_config import TrainConfig
+
+from .help_text import own_flags, topic, value_text
 
 if TYPE_CHECKING:
-    from protocols import TrainableModel
-    from training.replicas import Replicas
-    from training.schedules import Schedule
+    from discovery import TrainableModel
+    from discovery.distributed.replicas import Replicas
+    from discovery.training.schedules import Schedule
 
 FLAGS = flags.FLAGS
 
@@ -100,7 +101,7 @@ def with_cosine(schedule: Schedule) -> Schedule:
     Raises:
         UserError: the fall has a beginning or a depth, and no length.
     """
-    from training.schedules import CosineFall
+    from discovery.training.schedules import CosineFall
 
     if FLAGS.cosine_steps:
         return CosineFall(schedule, FLAGS.cosine_from, FLAGS.cosine_steps, FLAGS.cosine_to)
@@ -121,7 +122,7 @@ def warn_of_slow_precision() -> None:
     """Warns where bfloat16 was asked for and is slow: on old processors, without a GPU."""
     import tensorflow as tf
 
-    from protocols.precision import slow_bfloat16
+    from discovery.precision import slow_bfloat16
 
     slow = slow_bfloat16() if FLAGS.precision != "float32" else None
     if slow and not tf.config.list_physical_devices("GPU"):
@@ -135,7 +136,7 @@ def replicas(batch_size: int) -> Replicas:
         UserError: there are no such devices, the batch cannot be split over them, or XLA is to compile a step
             that has several.
     """
-    from training.replicas import make_replicas
+    from discovery.distributed.replicas import make_replicas
 
     set_threads()
     facts = {f"--{name}": value for name, value in as_text().items() if name not in _OF_THE_HOST}
@@ -158,7 +159,7 @@ def set_threads() -> None:
 
 def run_folder() -> Path:
     """Returns the folder of the run."""
-    from training.run_folder import folder_of_run
+    from discovery.training.run_folder import folder_of_run
 
     return folder_of_run(FLAGS.logdir, FLAGS.name)
 
@@ -183,9 +184,9 @@ def prepared_folder(
     Raises:
         UserError: as `run_lock` and `prepare_run_folder` do, or no such snapshot of such a model is readable.
     """
-    from protocols.snapshots import find_snapshot, list_snapshots, read_model
-    from training.run_folder import prepare_run_folder
-    from training.run_lock import run_lock
+    from discovery.snapshots import find_snapshot, list_snapshots, read_model
+    from discovery.training.run_folder import prepare_run_folder
+    from discovery.training.run_lock import run_lock
 
     if not replicas.is_chief:
         yield

@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from protocols import BatchSum
+from discovery import BatchSum
 
 
 def batch_totals(per_example: dict[str, tf.Tensor], batch_sum: BatchSum) -> dict[str, tf.Tensor]:

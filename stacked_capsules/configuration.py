@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocols.options import later_option
+from discovery.options import later_option
 
 
 @dataclass(frozen=True)

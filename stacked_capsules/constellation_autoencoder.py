@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from protocols import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
-from protocols.images import checked_points
+from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from discovery.checked_arrays import checked_points
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
 from stacked_capsules.constellation_capsule import ConstellationCapsule, PointVotes
 from stacked_capsules.constellation_decoder import ConstellationDecoder

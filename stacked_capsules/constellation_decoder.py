@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from protocols import Seed
+from discovery import Seed
 from stacked_capsules.batched_dense import BatchedMLP
 from stacked_capsules.constellation_capsule import PointVotes
 from stacked_capsules.presence_noise import presence_noise

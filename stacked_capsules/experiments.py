@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 from stacked_capsules.constellation_capsule import ConstellationCapsule
@@ -33,7 +33,7 @@ def make_scae(config: SCAEConfig) -> ImageAutoencoder:
     _check_sizes(
         config, "canvas_size n_channels n_classes template_size n_part_caps n_obj_caps n_obj_caps_params"
     )
-    with _seeded_initialisers(config.seed):
+    with _seeded_initializers(config.seed):
         model = ImageAutoencoder(
             part_encoder=PartCapsuleEncoder(
                 n_caps=config.n_part_caps,
@@ -117,7 +117,7 @@ def make_constellation(config: ConstellationConfig) -> ConstellationAutoencoder:
         UserError: An option is unknown.
     """
     _check_sizes(config, "n_caps n_votes n_caps_params encoder_lanes")
-    with _seeded_initialisers(config.seed):
+    with _seeded_initializers(config.seed):
         model = ConstellationAutoencoder(
             encoder=SetTransformer(
                 n_layers=4,
@@ -190,8 +190,8 @@ def _check_sizes(config, names):
 
 
 @contextmanager
-def _seeded_initialisers(seed: int) -> Iterator[None]:
-    """Seeds the initialisers made within: Keras takes their seeds from Python's generator; restored after."""
+def _seeded_initializers(seed: int) -> Iterator[None]:
+    """Seeds the initializers made within: Keras takes their seeds from Python's generator; restored after."""
     state = random.getstate()
     random.seed(seed)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from protocols import Batch, Seed, TrainableModel, UserError
+from discovery import Batch, Seed, TrainableModel, UserError
 from stacked_capsules.classification_probe import ClassificationProbe
 from stacked_capsules.image_capsule import ImageCapsule
 from stacked_capsules.image_inference import ImageInference

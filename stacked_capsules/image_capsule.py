@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from protocols import Seed
+from discovery import Seed
 from stacked_capsules.object_capsules import CapsuleLayer, ObjectCapsules
 from stacked_capsules.serialization import arguments_of, rebuilt_arguments
 from stacked_capsules.vote_likelihood import VoteExplanation, VoteLikelihood

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from protocols import Batch, BatchSum, Metrics, Seed, one_replica
+from discovery import Batch, BatchSum, Metrics, Seed, one_replica
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
 from stacked_capsules.classification_probe import probe_scores
 from stacked_capsules.image_outputs import ImageAutoencoderOutputs

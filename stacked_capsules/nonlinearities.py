@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 
 
 def relu1(x: tf.Tensor) -> tf.Tensor:

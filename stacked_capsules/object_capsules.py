@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from discovery import Seed, UserError
 from stacked_capsules.batched_dense import BatchedMLP
 from stacked_capsules.geometry import geometric_transform
 from stacked_capsules.presence_noise import check_noise_type, presence_noise

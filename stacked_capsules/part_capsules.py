@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from protocols import Seed, UserError, check_precision, convolution_dtype
+from discovery import Seed, UserError, check_precision, convolution_dtype
 from stacked_capsules.dense import dense
 from stacked_capsules.geometry import geometric_transform
 from stacked_capsules.initializers import fan_in_normal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from discovery import Seed, UserError
 
 NOISE_TYPES = ("none", "uniform", "logistic", "normal")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from protocols.flag_files import options_of, read_config, read_run_flags, replaced
-from protocols.pretrained import find_pretrained
-from protocols.snapshots import find_snapshot, restore_model
+from discovery.flag_files import options_of, read_config, read_run_flags, replaced
+from discovery.pretrained import find_pretrained
+from discovery.snapshots import find_snapshot, restore_model
 from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 from stacked_capsules.image_autoencoder import ImageAutoencoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 
 
 def correctly_grouped(

@@ -7,7 +7,7 @@ import math
 import keras
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from discovery import Seed, UserError
 from stacked_capsules.attention import PRESENCE_MASKS, MultiHeadAttention, attend
 from stacked_capsules.dense import dense
 from stacked_capsules.present_points import PresentPoints

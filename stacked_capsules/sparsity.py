@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.safe_math import normalize, safe_log
 
 SPARSITY_TYPES = ("entropy", "kl", "l2")

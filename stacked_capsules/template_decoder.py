@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.dense import dense
 from stacked_capsules.in_blocks import InBlocks
 from stacked_capsules.nonlinearities import nonlinearity

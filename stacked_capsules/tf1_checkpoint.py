@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from protocols import TrainableModel, UserError
-from protocols.imported_state import ImportedState
-from protocols.named_shapes import differences
-from protocols.snapshots import GLOBAL_STEP, read_snapshot
+from discovery import TrainableModel, UserError
+from discovery.imported_state import ImportedState
+from discovery.named_shapes import differences
+from discovery.snapshots import GLOBAL_STEP, read_snapshot
 from stacked_capsules.tf1_variables import DUMMY_VOTE, model_variables
 
 #: Endings of RMSProp's slots: mean squares and momenta.

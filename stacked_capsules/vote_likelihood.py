@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.safe_math import safe_log
 
 #: Log-density of the dummy vote, which explains what no capsule does, and its mixing logit: both log 0.01.

@@ -7,7 +7,7 @@ import pytest
 
 import emorl.data
 import stacked_capsules.data
-from protocols.flag_files import options_of, read_config
+from discovery.flag_files import options_of, read_config
 from stacked_capsules.experiments import SCAEConfig, make_scae
 from tests.written_runs import write_run
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import protocols.precision
+import discovery.precision
+from discovery import Seed, UserError
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
-from protocols import Seed, UserError
 from stacked_capsules.experiments import SCAEConfig, make_scae
 
 SLOTS = {"K": 2, "z_size": 8, "input_size": (3, 16, 16), "image_decoder": "small"}
@@ -55,8 +55,8 @@ def test_bfloat16_stays_near_float32(make, config):
 )
 def test_processors_on_which_bfloat16_is_slow(monkeypatch, tmp_path, flags, slow):
     (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-    monkeypatch.setattr(protocols.precision, "_CPU_INFO", str(tmp_path / "cpuinfo"))
-    assert ("use --precision=float32" in (protocols.precision.slow_bfloat16() or "")) == slow
+    monkeypatch.setattr(discovery.precision, "_CPU_INFO", str(tmp_path / "cpuinfo"))
+    assert ("use --precision=float32" in (discovery.precision.slow_bfloat16() or "")) == slow
 
 
 def test_unknown_precision():

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from protocols import TrainableModel
-from training.run_folder import write_flags
-from training.snapshots import write_snapshot
+from discovery import TrainableModel
+from discovery.training.run_folder import write_flags
+from discovery.training.snapshots import write_snapshot
 
 
 def write_run(

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from discovery.lazy_names import lazy_names
 from emorl.data.config import DATASETS, GENERATED, DataConfig
 from emorl.data.factors import FACTORS, Factor
-from protocols.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from emorl.data.loading import GENERATORS, has_masks, load

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from discovery import UserError
 from emorl.bicubic import bicubic_resize
 from emorl.data.config import STYLES
-from protocols import UserError
 
 RAW_SIZE = (240, 320)
 CROPPED = 192

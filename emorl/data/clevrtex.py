@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from discovery import UserError
 from emorl.data.stored import Rows
-from protocols import UserError
 
 SIZE = 128
 MAX_ENTITIES = 11  # the ground and ten objects

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from discovery import DataSource, PureBatches, Seed
 from emorl.data.config import DataConfig
 from emorl.data.stored import Rows, batches_in_order
-from protocols import DataSource, PureBatches, Seed
 
 TRAIN, TEST = 0, 1  # purposes that the seeds of the two sets are folded with
 _CHUNK = 64  # scenes of a stored set are drawn in chunks, so that a larger set begins like a smaller one

@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
+from discovery import UserError
 from emorl.data.clevr import object_count
 from emorl.data.masks import check_partition
 from emorl.data.stored import Rows
-from protocols import UserError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from discovery import Seed, UserError
 from emorl.data.generated import TEST, TRAIN, Generator, draw_set
 from emorl.data.scene_folder import SceneFiles, SceneFolder, one_hot, read_scenes
-from protocols import Seed, UserError
 
 _CHUNK = 64  # scenes: what a reader decompresses at a time
 _PART = 1024  # scenes drawn or read, and written, at a time

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from discovery import DataSource, UserError
 from emorl.data import clevr, h5, multi_object_records, scene_folder
 from emorl.data.clevrtex import clevrtex_rows
 from emorl.data.config import DataConfig
@@ -15,7 +16,6 @@ from emorl.data.masks import one_hot_masks
 from emorl.data.multi_dsprites import multi_dsprites_scenes
 from emorl.data.stored import Rows, stored_source
 from emorl.data.tetrominoes import tetromino_scenes
-from protocols import DataSource, UserError
 
 #: What draws the scenes of the data sets of `GENERATED`.
 GENERATORS = {"tetrominoes": tetromino_scenes, "multi_dsprites": multi_dsprites_scenes}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from protocols import UserError
-from protocols.image_files import middle_square, opened
+from discovery import UserError
+from discovery.image_files import middle_square, opened
 
 MOST_OBJECTS = 100  # in a scene; more values are the shades of smoothed edges
 

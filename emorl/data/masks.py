@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 
 _PROBLEM = "masks are no partition: each pixel must have 1 (or 255) in exactly one entity and 0 in all others"
 

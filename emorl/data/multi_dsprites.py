@@ -7,8 +7,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from discovery import Seed
 from emorl.data.generated import Scenes
-from protocols import Seed
 
 SIZE = 64
 MIN_SPRITES, MAX_SPRITES = 2, 5

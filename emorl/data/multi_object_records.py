@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from discovery import DataSource, Seed, UserError
 from emorl.data.clevr import object_count
 from emorl.data.config import DataConfig
 from emorl.data.factors import FACTORS
 from emorl.data.masks import check_partition
 from emorl.data.stored import pure_batches
-from protocols import DataSource, Seed, UserError
 
 SIGNATURE = b"\x1f\x8b"  # of GZIP
 

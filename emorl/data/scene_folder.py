@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from discovery import UserError
+from discovery.image_files import check_memory, check_not_black, each_read, fitted, opened
+from discovery.image_folders import find_images
 from emorl.data.mask_files import read_labels
 from emorl.data.stored import Rows
-from protocols import UserError
-from protocols.image_files import check_memory, check_not_black, each_read, fitted, opened
-from protocols.image_folders import find_images
 
 MASKS = "masks"
 _WINDOW = 64  # scenes put together at a time; shuffling is over all of them anyway

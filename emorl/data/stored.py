@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from protocols import DataSource, PureBatches, UserError, order_of_steps, rows_of_step
+from discovery import DataSource, PureBatches, UserError, order_of_steps, rows_of_step
 
 Arrays = dict[str, np.ndarray]
 

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from discovery import Seed
 from emorl.data.generated import Scenes
-from protocols import Seed
 
 SIZE = 35
 BLOCK = 5  # pixels

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from discovery import DataSource, Seed, TrainableModel
 from emorl.evaluation.inference import infer
 from emorl.evaluation.scenes import has_masks, over_scenes
 from emorl.metrics.adjusted_rand_index import adjusted_rand_index
@@ -14,7 +15,6 @@ from emorl.metrics.iou import mean_iou, too_few_slots
 from emorl.metrics.mask_resize import resize_masks
 from emorl.metrics.mean_squared_error import mean_squared_error
 from emorl.metrics.segmentation import true_segmentation
-from protocols import DataSource, Seed, TrainableModel
 
 _WITHOUT_MASKS = (
     "the data have no masks, or were not asked for them (DataConfig's masks): no ARI and no IoU are given"

@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
+from discovery import DataSource, Seed, TrainableModel
 from emorl.evaluation.inference import infer
 from emorl.evaluation.scenes import over_scenes
 from emorl.metrics.clevrtex import SCORES, clevrtex_scores, resize_labels
 from emorl.metrics.iou import too_few_slots
-from protocols import DataSource, Seed, TrainableModel
 
 
 def evaluate_clevrtex(

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import train_test_split
 
+from discovery import DataSource, Seed, TrainableModel, UserError
 from emorl.evaluation.inference import infer
 from emorl.evaluation.scenes import over_scenes
 from emorl.metrics.dci import DCI, dci
 from emorl.metrics.iou import match_slots
 from emorl.metrics.mask_resize import resize_masks
-from protocols import DataSource, Seed, TrainableModel, UserError
 
 _SPLIT_SEED = 5  # of objects into halves, as in the original
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from discovery import Seed, TrainableModel
 from emorl.slot_attention import SlotAttention
-from protocols import Seed, TrainableModel
 
 
 class Inferred(NamedTuple):

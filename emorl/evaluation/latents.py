@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from discovery import DataSource, Seed, TrainableModel, UserError
 from emorl.evaluation.inference import infer
 from emorl.evaluation.scenes import filled_up, images_at_a_time, over_scenes
 from emorl.metrics import disentanglement
-from protocols import DataSource, Seed, TrainableModel, UserError
 
 #: Scenes that ranges and activeness are measured on; as in the original.
 N_SCENES = 100

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
-from protocols import Batch, DataSource, TrainableModel, UserError
+from discovery import Batch, DataSource, TrainableModel, UserError
 
 #: Most images at a time, and most pixels of all their slots: a few hundred MB of a decoder's activations.
 MOST_IMAGES, MOST_PIXELS = 16, 2**19

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.stats
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
-from protocols import UserError
+from discovery import UserError
 
 
 class DCI(NamedTuple):

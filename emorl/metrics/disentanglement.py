@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols import UserError
+from discovery import UserError
 
 
 def latent_ranges(slots: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 
 
 class Segmentation(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from discovery import Batch, TrainableModel
 from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
 from emorl.metrics.clevrtex import resize_labels
 from emorl.plots.image_table import Block, image_table
 from emorl.plots.segmentation_colours import segmentation_colours
-from protocols import Batch, TrainableModel
 
 
 def emorl_plots(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from protocols.lazy_names import lazy_names
+from discovery.lazy_names import lazy_names
 from stacked_capsules.data.config import DATASETS, DataConfig
 
 if TYPE_CHECKING:

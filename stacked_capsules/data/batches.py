@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from protocols import DataSource, PureBatches, Seed, UserError, order_of_steps, rows_of_step
+from discovery import DataSource, PureBatches, Seed, UserError, order_of_steps, rows_of_step
 from stacked_capsules.data.epoch_order import DRAWN, EpochOrder, rows_between, stored
 from stacked_capsules.data.examples import Examples
 from stacked_capsules.data.pad_and_shift import pad_and_shift, random_offsets

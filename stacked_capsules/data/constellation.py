@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from protocols import DataSource, PureBatches, Seed, UserError
+from discovery import DataSource, PureBatches, Seed, UserError
 from stacked_capsules.data.config import NAMED_GROUPS, DataConfig
 
 #: Corners (x, y) of the basic patterns: square, triangle, pentagon, L.

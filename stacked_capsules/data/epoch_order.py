@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from protocols import Seed
+from discovery import Seed
 
 #: epoch, int64 [] -> int32 [N], each example once.
 EpochOrder = Callable[[tf.Tensor], tf.Tensor]

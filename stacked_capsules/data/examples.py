@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data.config import DataConfig
 
 #: {"image": uint8 or float [N, H, W, C], "label": int64 [N], "labeled": int64 [N]}, the last two optional.

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from protocols import UserError
-from protocols.image_files import check_not_black, read_images
-from protocols.image_folders import ImageFolder, find_images
+from discovery import UserError
+from discovery.image_files import check_not_black, read_images
+from discovery.image_folders import ImageFolder, find_images
 from stacked_capsules.data import tfrecord
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples, ImageSets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols import DataSource, UserError
+from discovery import DataSource, UserError
 from stacked_capsules.data import constellation, digits, image_folder, mnist, tfds_images, tfrecord
 from stacked_capsules.data.batches import from_arrays
 from stacked_capsules.data.config import DATASETS, DataConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data import tfds_images
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples, ImageSets, as_column

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from protocols import Seed
+from discovery import Seed
 
 
 def pad_and_shift(images: tf.Tensor, offsets: tf.Tensor, canvas_size: int) -> tf.Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples, ImageSets, as_column, check_integers
 

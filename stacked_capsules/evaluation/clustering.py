@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from protocols import UserError
+from discovery import UserError
 
 
 class ClusterClassifier(NamedTuple):

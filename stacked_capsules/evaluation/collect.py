@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from protocols import Batch, Seed, TrainableModel, UserError
+from discovery import Batch, Seed, TrainableModel, UserError
 
 Infer = Callable[[Batch, tf.Tensor], dict[str, tf.Tensor]]
 

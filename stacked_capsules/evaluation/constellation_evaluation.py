@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from protocols import Batch, TrainableModel
+from discovery import Batch, TrainableModel
 from stacked_capsules.evaluation.collect import collect, compiled_inference
 from stacked_capsules.evaluation.segmentation import segmentation_accuracy
 

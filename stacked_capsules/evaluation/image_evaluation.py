@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from protocols import Batch, DataSource, TrainableModel
+from discovery import Batch, DataSource, TrainableModel
 from stacked_capsules.evaluation.clustering import fit_cluster_classifier
 from stacked_capsules.evaluation.collect import collect, compiled_inference
 

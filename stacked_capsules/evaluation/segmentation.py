@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.evaluation.clustering import bipartite_match
 
 

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from protocols import Batch, TrainableModel
+from discovery import Batch, TrainableModel
 from stacked_capsules.plots.image_grid import font, image_grid
 
 CANVAS_SIZE = 160

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from protocols import Batch, TrainableModel
+from discovery import Batch, TrainableModel
 from stacked_capsules.plots.activations import activation_image, viridis_swatches
 from stacked_capsules.plots.image_grid import fitting_zoom, image_grid, stacked, with_bars, wrapped_grid
 from stacked_capsules.plots.label_correlation import label_correlation_plot

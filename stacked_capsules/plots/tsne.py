@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from sklearn.manifold import TSNE
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.plots.figure import new_figure, rendered
 
 PERPLEXITY = 50.0

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from discovery import Seed
 from emorl.dual_gru import DualGRU, GRUCell
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from emorl.image_decoders import BigDecoder, IodineDecoder, SmallDecoder
@@ -10,7 +11,6 @@ from emorl.inference_noise import SharedNoise
 from emorl.prior import ConditionalPrior
 from emorl.refinement import RefinementNetwork
 from emorl.slot_inference import SlotInference
-from protocols import Seed
 from tests.conformance.case import Case, uniform
 
 SIZE, K, Z = 8, 2, 4

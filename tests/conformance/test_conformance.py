@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import Seed
-from protocols.snapshots import restore_model
+from discovery import Seed
+from discovery.distributed.replicas import make_replicas, single_replica
+from discovery.snapshots import restore_model
+from discovery.training.optimizers import RMSProp
+from discovery.training.schedules import Constant
+from discovery.training.snapshots import write_snapshot
+from discovery.training.step import TrainingStep, Variables
+from discovery.training.train_state import TrainState
 from tests.conformance.case import BATCH_SIZE
 from tests.conformance.registry import CASES, PACKAGES
-from training.optimizers import RMSProp
-from training.replicas import make_replicas, single_replica
-from training.schedules import Constant
-from training.snapshots import write_snapshot
-from training.step import TrainingStep, Variables
-from training.train_state import TrainState
 
 every_case = pytest.mark.parametrize("name", CASES)
 every_model = pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.is_model])

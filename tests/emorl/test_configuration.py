@@ -2,10 +2,10 @@
 
 import pytest
 
+from discovery import UserError
 from emorl.dual_gru import GRUCell
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from emorl.image_encoder import ImageEncoder
-from protocols import UserError
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery import Seed
+from discovery.distributed.replicas import make_replicas
+from discovery.training.execution import Execution
+from discovery.training.gradient_clipping import Clipping
+from discovery.training.optimizers import Adam
+from discovery.training.schedules import WarmUpAndDecay
+from discovery.training.step import TrainingStep
+from discovery.training.train_state import TrainState
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.image_decoders import Decoding
 from emorl.stages import EfficientMORLOutputs, Stage
-from protocols import Seed
 from tests.emorl.small_models import FixedNoise, images, make
-from training.execution import Execution
-from training.gradient_clipping import Clipping
-from training.optimizers import Adam
-from training.replicas import make_replicas
-from training.schedules import WarmUpAndDecay
-from training.step import TrainingStep
-from training.train_state import TrainState
 
 
 def inner_gradients(model, monkeypatch, **options):

@@ -1,7 +1,7 @@
 import pytest
 
+from discovery import UserError
 from emorl.refinement_curriculum import refinement_curriculum
-from protocols import UserError
 
 
 def test_each_stage_lasts_until_the_next():

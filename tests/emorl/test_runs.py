@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import emorl
-from protocols import UserError
+from discovery import UserError
 from tests.written_runs import write_run
 
 SIZE = {"input_size": (3, 12, 12), "K": 2, "z_size": 4, "image_decoder": "small"}

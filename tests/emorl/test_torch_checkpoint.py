@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery import UserError
 from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from emorl.torch_checkpoint import (
     MOMENTS,
@@ -16,7 +17,6 @@ from emorl.torch_checkpoint import (
     read_torch_checkpoint,
     slot_attention_options,
 )
-from protocols import UserError
 from tests.parity import golden_arrays
 from tests.parity.emorl_reference import StoredNoise, by_path, make_model, reference_outputs, set_weights
 from tests.parity.torch_files import content_of, older_names

@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from protocols import UserError
+from discovery import UserError
 from tests.hostile.kinds import KINDS, Arrays
 
 SECONDS = 60  # no read takes this long

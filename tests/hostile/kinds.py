@@ -15,17 +15,17 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from discovery import UserError, image_files
+from discovery.export import npz_snapshot, portable_files
+from discovery.snapshots import read_snapshot
+from discovery.training.run_folder import read_flags, write_flags
+from discovery.training.snapshots import write_snapshot
 from emorl.data import GENERATORS, DataConfig, h5, load
 from emorl.data.h5_writer import write_generated
-from protocols import UserError, image_files
-from protocols.snapshots import read_snapshot
-from scripts import command_line
+from scripts import entry_point
 from stacked_capsules.data import mnist, tfrecord
 from tests.emorl.data.test_multi_object_records import TETROMINOES
 from tests.emorl.data.test_multi_object_records import write as multi_object_write
-from training.portable import npz_snapshot, portable_files
-from training.run_folder import read_flags, write_flags
-from training.snapshots import write_snapshot
 
 Arrays = dict[str, np.ndarray]
 
@@ -112,7 +112,7 @@ def _read_records(path):
             batches = list(source.whole(name).as_numpy_iterator())
             arrays |= {f"{name}/{k}": np.concatenate([batch[k] for batch in batches]) for k in batches[0]}
     except tf.errors.OpError as error:
-        mistake = command_line.data_mistake(error)
+        mistake = entry_point.data_mistake(error)
         if mistake is None:
             raise
         raise UserError(mistake) from None
@@ -132,7 +132,7 @@ def _read_flagfile(path):
     told, sys.argv = io.StringIO(), ["train", f"--flagfile={path}"]
     try:
         with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
-            command_line.run(lambda arguments: None)
+            entry_point.run(lambda arguments: None)
     except SystemExit as ended:
         if ended.code and not re.fullmatch(r"error: .*\n", told.getvalue()):
             raise ValueError(f"no line that tells what is wrong, but {told.getvalue()!r}") from ended

@@ -10,7 +10,7 @@ import pytest
 REPO = Path(__file__).parents[2]
 FILES = [
     path
-    for folder in ("protocols", "training", "stacked_capsules", "emorl", "scripts", "tests", "notebooks")
+    for folder in ("discovery", "stacked_capsules", "emorl", "scripts", "benchmarks", "tests", "notebooks")
     for path in sorted((REPO / folder).rglob("*.py"))
 ]
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from discovery import UserError
 from emorl.data import DataConfig, load
 from emorl.metrics.adjusted_rand_index import adjusted_rand_index
 from emorl.metrics.dci import completeness, dci, disentanglement
 from emorl.metrics.iou import match_slots
 from emorl.metrics.mask_resize import resize_masks
 from emorl.metrics.mean_squared_error import mean_squared_error
-from protocols import UserError
 from tests.parity import golden_arrays
 from tests.samples import sample
 

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery.training.gradient_clipping import Clipping
+from discovery.training.optimizers import Adam
+from discovery.training.schedules import WarmUpAndDecay
 from tests.parity import golden_arrays as ga
 from tests.parity.emorl_reference import (
     ReferenceNoise,
@@ -23,9 +26,6 @@ from tests.parity.emorl_reference import (
     set_weights,
     torch_layout,
 )
-from training.gradient_clipping import Clipping
-from training.optimizers import Adam
-from training.schedules import WarmUpAndDecay
 
 FORWARD = pytest.mark.parametrize("path", ga.golden_files("emorl"), ids=lambda path: path.stem)
 EVALUATED = [path for path in ga.golden_files("emorl") if ga.load(path).meta["config"]["mode"] == "eval"]

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
+from discovery.training.optimizers import RMSProp
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 from stacked_capsules.tf1_variables import Names, model_variables
 from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise
-from training.optimizers import RMSProp
 
 FILES = golden_arrays.golden_files("scae")
 #: Images of the likeliest component, which jump where two components are about equally likely.

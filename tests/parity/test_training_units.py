@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery.training.gradient_clipping import Clipping
+from discovery.training.optimizers import Adam
+from discovery.training.schedules import WarmUpAndDecay
 from tests.parity import golden_arrays
-from training.gradient_clipping import Clipping
-from training.optimizers import Adam
-from training.schedules import WarmUpAndDecay
 
 SCAE = golden_arrays.golden_files("scae_units")
 EMORL = golden_arrays.golden_files("emorl_units")

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from absl import flags
 
-from scripts import command_line
+from scripts import entry_point
 
 FLAGS = flags.FLAGS
 _SCRIPT = sys.argv.pop(1)
@@ -29,4 +29,4 @@ def main(_):
 
 if __name__ == "__main__":
     importlib.import_module(_SCRIPT)  # defines its flags
-    command_line.run(main)
+    entry_point.run(main)

@@ -16,8 +16,9 @@ REPO = Path(__file__).parents[2]
 _SERVER = """
 import gc, json, os, runpy, sys
 sys.path[0] = sys.argv[1]
-import scripts.scae_flags, scripts.training_flags, scripts.command_line  # whatever takes long, and no script
-import stacked_capsules.evaluation.image_evaluation, stacked_capsules.plots, training.loop, sklearn.datasets
+import scripts.scae_flags, scripts.training_flags, scripts.entry_point  # whatever takes long, and no script
+import stacked_capsules.evaluation.image_evaluation, stacked_capsules.plots, sklearn.datasets
+import discovery.training.loop
 gc.freeze()  # or every process would copy all of it
 
 while line := sys.stdin.readline():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import emorl
-from protocols.snapshots import read_snapshot
+from discovery.snapshots import read_snapshot
 from tests.parity import golden_arrays
 from tests.parity.tf1_files import STEP, write_tf1_checkpoint
 from tests.parity.torch_files import content_of

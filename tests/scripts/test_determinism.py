@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from protocols.snapshots import read_snapshot
+from discovery.snapshots import read_snapshot
 from tests.scripts.small_configurations import N_STEPS, command
 from tests.scripts.test_configs import CONFIGS
 from tests.scripts.tiny_runs import metrics

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols.snapshots import read_snapshot
+from discovery.snapshots import read_snapshot
+from discovery.training.snapshots import write_snapshot
 from scripts.evaluated_run import mark
-from training.snapshots import write_snapshot
 
 pytestmark = pytest.mark.slow
 

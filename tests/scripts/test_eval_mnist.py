@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from discovery.training.run_folder import write_flags
+from discovery.training.snapshots import write_snapshot
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
-from training.run_folder import write_flags
-from training.snapshots import write_snapshot
 
 TINY = {"n_part_caps": "3", "n_obj_caps": "2", "canvas_size": "28"}
 

@@ -9,7 +9,7 @@ import pytest
 
 import emorl
 import stacked_capsules
-from scripts.exported_model import differences
+from discovery.export.exported_model import differences
 from stacked_capsules.experiments import ConstellationConfig
 from tests.written_runs import write_run
 

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from protocols.snapshots import read_snapshot
+from discovery.snapshots import read_snapshot
 from tests.scripts.processes import REPO
 from tests.scripts.small_configurations import command
 from tests.scripts.test_configs import CONFIGS, SCAE

@@ -1,7 +1,7 @@
 """What may befall a run of either training script, one thing after the other; it ends as if nothing had.
 
-Every start is a process of its own, and gets real signals. `tests/training/test_kill.py` tells why processes
-that are forked are as good as others, and kills more often.
+Every start is a process of its own, and gets real signals. `tests/discovery/training/test_kill.py` says why
+processes that are forked are as good as others, and kills more often.
 """
 
 import json
@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 
-from protocols.snapshots import list_snapshots, read_snapshot
+from discovery.snapshots import list_snapshots, read_snapshot
 from tests.scripts.tiny_runs import POINTS, SCENES, TRAIN, metrics
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parents[2]
-SCRIPTS = sorted(p.stem for p in (REPO / "scripts").glob("*.py") if "command_line.run(" in p.read_text())
+SCRIPTS = sorted(p.stem for p in (REPO / "scripts").glob("*.py") if "entry_point.run(" in p.read_text())
 #: Flags that are defined outside of a script's file, or whose defaults are; and topics.
 SHOWN = {
     "train": [

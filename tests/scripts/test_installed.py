@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.pretrained import SCORES_FILE
+from discovery.pretrained import SCORES_FILE
 from scripts import console
 from stacked_capsules.experiments import ConstellationConfig, make_constellation
 from tests.scripts.tiny_runs import IMAGES, contents

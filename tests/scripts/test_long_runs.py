@@ -15,7 +15,7 @@ N_STEPS = 4000
 #: name -> steps between reports, and the command.
 RUNS = {
     # A return to Python at each step, 400 reports and 266 summaries. (Snapshots write a page of all reports.)
-    "toy": (10, "tests.training.toy_run", "--folder={folder}/long", f"--steps={N_STEPS}"),
+    "toy": (10, "tests.discovery.training.toy_run", "--folder={folder}/long", f"--steps={N_STEPS}"),
     "scae": (
         *(50, "scripts.train", "--name=long", "--logdir={folder}/{name}", f"--max_train_steps={N_STEPS}"),
         *("--model=constellation", "--dataset=constellation", "--batch_size=2", "--n_votes=2", "--n_caps=2"),

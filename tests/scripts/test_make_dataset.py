@@ -8,7 +8,7 @@ from PIL import Image
 
 import emorl.data
 import stacked_capsules.data
-from protocols import UserError
+from discovery import UserError
 
 
 def test_a_file_is_written_and_not_overwritten_by_accident(tmp_path):

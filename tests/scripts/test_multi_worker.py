@@ -2,15 +2,15 @@
 
 In float32, sums over workers round in another order than sums over one batch, and each step passes that on:
 the optimiser's slots were seen to differ by 4e-4 after these few steps, weights and what is told by less than
-1e-4. In float64 nothing is left of it, see `tests/training/test_replica_invariance.py`.
+1e-4. In float64 nothing is left of it, see `tests/discovery/distributed/test_replica_invariance.py`.
 """
 
 import pytest
 
-from protocols.snapshots import read_snapshot
+from discovery.snapshots import read_snapshot
+from tests.discovery.distributed.workers import Workers
+from tests.discovery.training.same_state import assert_same_state
 from tests.scripts.tiny_runs import POINTS, SCENES, metrics
-from tests.training.same_state import assert_same_state
-from tests.training.workers import Workers
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from discovery.training.run_folder import read_flags
 from tests.scripts.tiny_runs import SCENES, TRAIN
-from training.run_folder import read_flags
 
 pytestmark = pytest.mark.slow
 

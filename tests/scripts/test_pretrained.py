@@ -14,11 +14,11 @@ import emorl
 import emorl.data
 import stacked_capsules
 import stacked_capsules.data
+from discovery import UserError, pretrained
+from discovery.flag_files import FLAGS_FILE, options_of, read_flag_file
+from discovery.pretrained import neutral_flags, score_at
+from discovery.snapshots import find_snapshot, read_snapshot
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
-from protocols import UserError, pretrained
-from protocols.flag_files import FLAGS_FILE, options_of, read_flag_file
-from protocols.pretrained import neutral_flags, score_at
-from protocols.snapshots import find_snapshot, read_snapshot
 from scripts.run_package import package_of_run
 from scripts.scae_flags import read_patterns
 from stacked_capsules.evaluation.clustering import fit_cluster_classifier

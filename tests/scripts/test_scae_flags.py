@@ -5,11 +5,11 @@ import json
 
 import pytest
 
+from discovery.training.train_config import TrainConfig
 from scripts.scae_flags import read_patterns
 from stacked_capsules.data import DataConfig
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig
 from tests.scripts.tiny_runs import IMAGES, POINTS
-from training.train_config import TrainConfig
 
 #: Every flag of the original's training, data and model configurations, with its default.
 ORIGINAL = {

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from protocols.flag_files import options_of
-from protocols.snapshots import list_snapshots, read_snapshot
+from discovery.flag_files import options_of
+from discovery.snapshots import list_snapshots, read_snapshot
+from discovery.training.run_folder import read_flags
 from stacked_capsules.experiments import SCAEConfig, make_scae
 from tests.scripts.tiny_runs import TRAIN, contents, metrics
-from training.run_folder import read_flags
 
 pytestmark = pytest.mark.slow
 

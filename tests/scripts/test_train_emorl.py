@@ -7,15 +7,15 @@ import h5py
 import numpy as np
 import pytest
 
+from discovery.distributed.replicas import single_replica
+from discovery.snapshots import read_snapshot
+from discovery.training.optimizers import Adam
+from discovery.training.run_folder import write_flags
+from discovery.training.snapshots import write_snapshot
+from discovery.training.train_state import TrainState
 from emorl.experiments import EMORLConfig, make_efficient_morl
-from protocols.snapshots import read_snapshot
 from tests.emorl.data.test_multi_object_records import BINARIZED, TETROMINOES, write
 from tests.scripts.tiny_runs import contents
-from training.optimizers import Adam
-from training.replicas import single_replica
-from training.run_folder import write_flags
-from training.snapshots import write_snapshot
-from training.train_state import TrainState
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.evaluation.segmentation import segmentation_accuracy
 from tests.stacked_capsules.small_models import constellations, losses_by_halves, small_constellation
 

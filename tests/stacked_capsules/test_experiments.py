@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig
 from tests.stacked_capsules.small_models import images, small_constellation, small_scae
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from discovery import Seed, UserError
 from stacked_capsules.batched_dense import BatchedDense
 from stacked_capsules.image_autoencoder import scale_gradient
 from stacked_capsules.image_losses import LEARNERS

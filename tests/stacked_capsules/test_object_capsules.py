@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.geometry import geometric_transform
 from stacked_capsules.object_capsules import CapsuleLayer
 

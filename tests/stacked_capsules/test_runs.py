@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import stacked_capsules
-from protocols import UserError
-from protocols.flag_files import options_of, read_config, replaced
+from discovery import UserError
+from discovery.flag_files import options_of, read_config, replaced
 from stacked_capsules.experiments import SCAEConfig, make_scae
 from tests.written_runs import write_run
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.nonlinearities import NONLINEARITIES, nonlinearity, relu1
 from stacked_capsules.safe_math import LOG_ZERO, normalize, safe_ce, safe_log
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.segmentation_metric import best_matching, correctly_grouped
 
 

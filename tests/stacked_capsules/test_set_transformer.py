@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from discovery import Seed, UserError
 from stacked_capsules.attention import MultiHeadAttention, attend
 from stacked_capsules.present_points import PresentPoints
 from stacked_capsules.set_transformer import SelfAttention, SetTransformer, dropout

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.sparsity import between_examples, check_sparsity_type, within_example
 
 PRESENCE = tf.constant([[1.0, 0.0, 0.0], [0.5, 0.5, 1.0]])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules import template_decoder
 from stacked_capsules.template_decoder import OrthogonalTemplates, TemplateDecoder
 

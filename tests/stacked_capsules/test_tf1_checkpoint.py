@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
+from discovery.training.optimizers import RMSProp
 from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 from stacked_capsules.tf1_checkpoint import (
     MEAN_SQUARE,
@@ -23,7 +24,6 @@ from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise
 from tests.parity.tf1_files import arrays_of, write_tf1_checkpoint
 from tests.samples import sample
-from training.optimizers import RMSProp
 
 FILES = golden_arrays.golden_files("scae")
 CONFIGS = {path: golden_arrays.load(path).meta["config"] for path in FILES}

@@ -4,7 +4,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteLikelihood
 
 LOG_DUMMY = -2 * np.log(10)

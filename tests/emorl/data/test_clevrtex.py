@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from discovery import UserError
 from emorl.data import DataConfig, load
-from protocols import UserError
 
 N = 20
 

@@ -3,10 +3,10 @@ import itertools
 import numpy as np
 import pytest
 
+from discovery import Seed, UserError
 from emorl.data import DataConfig, load
 from emorl.data.generated import TEST, TRAIN, draw_set
 from emorl.data.tetrominoes import tetromino_scenes
-from protocols import Seed, UserError
 
 
 def take(dataset, n):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery import UserError
 from emorl.data import DataConfig, h5, load
-from protocols import UserError
 from tests.samples import sample
 
 

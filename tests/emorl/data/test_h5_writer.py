@@ -2,10 +2,10 @@ import h5py
 import numpy as np
 import pytest
 
+from discovery import Seed, UserError
 from emorl.data import GENERATORS, DataConfig, load
 from emorl.data.generated import TRAIN, draw_set
 from emorl.data.h5_writer import write_generated
-from protocols import Seed, UserError
 
 
 @pytest.mark.parametrize(("dataset", "n_entities"), [("tetrominoes", 4), ("multi_dsprites", 6)])

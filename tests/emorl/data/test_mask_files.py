@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from discovery import UserError
 from emorl.data.mask_files import read_labels
-from protocols import UserError
 
 SIZE = 12
 LABELS = np.zeros([SIZE, SIZE], np.uint8)

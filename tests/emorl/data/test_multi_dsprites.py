@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from discovery import Seed
 from emorl.data.multi_dsprites import multi_dsprites_scenes
-from protocols import Seed
 
 
 @pytest.fixture(scope="module")

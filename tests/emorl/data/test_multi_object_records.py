@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery import UserError
 from emorl.data import FACTORS, DataConfig, load
 from emorl.data.multi_object_records import LAYOUTS
-from protocols import UserError
 
 TETROMINOES, BINARIZED, GREY, COLOURED, CLEVR = LAYOUTS
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from discovery import UserError
 from emorl.data import DataConfig, has_masks, load
-from protocols import UserError
 
 SIZE = 8
 

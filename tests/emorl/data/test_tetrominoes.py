@@ -3,8 +3,8 @@ import zlib
 import numpy as np
 import pytest
 
+from discovery import Seed
 from emorl.data.tetrominoes import BEVEL, COLOURS, SHAPES, SIZE, draw_tetrominoes, tetromino_scenes
-from protocols import Seed
 from tests.samples import sample
 
 # Ten real scenes: checksums of image and masks, then shape, colour, row and column of each piece.

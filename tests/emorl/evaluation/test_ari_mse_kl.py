@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from discovery import UserError
 from emorl.evaluation.ari_mse_kl import SceneScores, ari_mse_kl
 from emorl.metrics.mask_resize import resize_masks
-from protocols import UserError
 from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_of
 from tests.emorl.small_models import SIZE, images, make
 

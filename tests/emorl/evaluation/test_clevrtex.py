@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from discovery import UserError
 from emorl.evaluation.clevrtex import evaluate_clevrtex
 from emorl.metrics.clevrtex import SCORES
-from protocols import UserError
 from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_of
 
 

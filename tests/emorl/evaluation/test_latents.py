@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from discovery import UserError
 from emorl.evaluation.latents import SlotMover, activeness, find_slots, traversals
 from emorl.metrics.disentanglement import latent_ranges, sweep_values, traversal_values, traverse
-from protocols import UserError
 from tests.emorl.evaluation.painted import COLOURS, PaintedModel, painted_scenes, source_of
 from tests.emorl.small_models import images, make
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery import UserError
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
 from emorl.evaluation.clevrtex import evaluate_clevrtex
 from emorl.evaluation.latents import find_slots
 from emorl.evaluation.scenes import over_scenes
-from protocols import UserError
 from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_of
 from tests.emorl.small_models import SIZE, images, make
 

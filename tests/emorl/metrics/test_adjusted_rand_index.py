@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import adjusted_rand_score
 
+from discovery import UserError
 from emorl.metrics.adjusted_rand_index import adjusted_rand_index
-from protocols import UserError
 
 
 def expected(true, pred, foreground_only):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from discovery import UserError
 from emorl.metrics.dci import completeness, dci, disentanglement
-from protocols import UserError
 
 KINDS = ("continuous", "discrete")
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from discovery import UserError
 from emorl.metrics.disentanglement import (
     activeness,
     latent_ranges,
@@ -10,7 +11,6 @@ from emorl.metrics.disentanglement import (
     traverse,
     write_ranges,
 )
-from protocols import UserError
 
 RANGES = np.array([[1.0, 9.0], [-3.0, -1.0]])
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from protocols import Seed, UserError
+from discovery import Seed, UserError
 from stacked_capsules.data import DataConfig, load
 from stacked_capsules.data.constellation import CHUNK, Draws, constellations, layout, random_draws
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data import DataConfig, load
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data import DATASETS, DataConfig, load
 from stacked_capsules.data.examples import check
 

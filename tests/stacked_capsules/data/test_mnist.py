@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data import DataConfig, load
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "mnist.npz"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import Seed
+from discovery import Seed
 from stacked_capsules.data.pad_and_shift import first_pixel, pad_and_shift, random_offsets
 
 

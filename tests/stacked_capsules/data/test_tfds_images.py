@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.data import DataConfig, load
 
 N_TRAIN, N_TEST = 14, 6

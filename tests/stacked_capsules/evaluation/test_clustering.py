@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.evaluation.clustering import bipartite_match, contingency_table, fit_cluster_classifier
 
 

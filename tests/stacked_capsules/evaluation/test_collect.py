@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import Seed, TrainableModel, UserError
+from discovery import Seed, TrainableModel, UserError
 from stacked_capsules.evaluation.collect import collect, compiled_inference
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import TrainableModel
+from discovery import TrainableModel
 from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import DataSource, TrainableModel
+from discovery import DataSource, TrainableModel
 from stacked_capsules.evaluation import image_evaluation
 from stacked_capsules.evaluation.image_evaluation import evaluate_images
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.evaluation.segmentation import segmentation_accuracy
 from stacked_capsules.segmentation_metric import correctly_grouped
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import TrainableModel
+from discovery import TrainableModel
 from stacked_capsules.plots import constellation_model
 from stacked_capsules.plots.constellation_model import (
     CANVAS_SIZE,

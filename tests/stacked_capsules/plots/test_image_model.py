@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from protocols import TrainableModel
+from discovery import TrainableModel
 from stacked_capsules.plots.image_model import image_plots, relative_mass, template_picture
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from protocols import UserError
+from discovery import UserError
 from stacked_capsules.plots import tsne
 
 

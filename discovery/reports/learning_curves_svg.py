@@ -1,0 +1,116 @@
+"""Learning curves as SVG text that a page can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from discovery.reports.html_page import escaped
+
+WIDTH, HEIGHT = 360, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 24
+#: Points of a curve beyond which only the extremes of each stretch of steps are kept.
+_MOST_POINTS = 300
+_TEXT, _GRID = "#4a5663", "#dfe4ea"
+
+
+class Curve(NamedTuple):
+    """One curve.
+
+    Attributes:
+        label: what it is.
+        colour: of CSS.
+        points: (step, value), finite, in order of steps.
+        dashed: whether the line is.
+        width: of the line.
+    """
+
+    label: str
+    colour: str
+    points: Sequence[tuple[float, float]]
+    dashed: bool = False
+    width: float = 1.6
+
+
+def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
+    """Draws curves over steps on common axes, as wide as what holds them.
+
+    Args:
+        title: for readers who hear pages.
+        curves: at least one has a point.
+    """
+    steps = [step for curve in curves for step, _ in curve.points]
+    values = [value for curve in curves for _, value in curve.points]
+    x_low, x_high = _widened(min(steps), max(steps))
+    y_low, y_high = _widened(min(values), max(values))
+
+    def x(step):
+        return _LEFT + (step - x_low) / (x_high - x_low) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(value):
+        return HEIGHT - _BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - _TOP - _BOTTOM)
+
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(title)}">']
+    for value in round_numbers(y_low, y_high, 5):
+        parts.append(f'<path d="M{_LEFT} {y(value):.1f}H{WIDTH - _RIGHT}" stroke="{_GRID}"/>')
+        parts.append(_text(_LEFT - 6, y(value) + 4, short(value), "end"))
+    for step in round_numbers(x_low, x_high, 4):
+        anchor = "end" if x(step) > WIDTH - 24 else "middle"
+        parts.append(_text(x(step), HEIGHT - 7, short(step), anchor))
+    for curve in curves:
+        line = [(x(step), y(value)) for step, value in thinned(curve.points)]
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in line)
+        dashes = ' stroke-dasharray="5 3"' if curve.dashed else ""
+        parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{curve.colour}" stroke-width="{curve.width}" '
+            f'stroke-linejoin="round"{dashes}/>'
+        )
+        if len(line) < 3:
+            dots = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{curve.colour}"/>' for px, py in line]
+            parts += dots
+    return "".join([*parts, "</svg>"])
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Keeps the smallest and the largest value of each of some stretches, so that no peak is lost."""
+    if len(points) <= _MOST_POINTS:
+        return list(points)
+    size = math.ceil(len(points) / (_MOST_POINTS // 2))
+    kept = [points[0]]
+    for start in range(0, len(points), size):
+        stretch = range(start, min(start + size, len(points)))
+        extremes = {min(stretch, key=lambda i: points[i][1]), max(stretch, key=lambda i: points[i][1])}
+        kept += [points[i] for i in sorted(extremes)]
+    return [*kept, points[-1]]
+
+
+def round_numbers(low: float, high: float, most: int) -> list[float]:
+    """Returns up to `most` + 1 evenly spaced round numbers within [low, high]."""
+    magnitude = 10.0 ** math.floor(math.log10((high - low) / most))
+    gap = next(
+        factor * magnitude for factor in (1, 2, 5, 10, 20) if (high - low) / (factor * magnitude) <= most
+    )
+    return [i * gap for i in range(math.ceil(low / gap - 1e-6), math.floor(high / gap + 1e-6) + 1)]
+
+
+def short(value: float) -> str:
+    """Writes a number in few characters: 1.5k, 0.25, 2e-05."""
+    if value == 0:
+        return "0"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size <= abs(value) < 1000 * size:
+            return f"{value / size:.4g}{letter}"
+    return f"{value:.3g}"
+
+
+def _widened(low, high):
+    """A range that has a width, the smallest number of float64 included."""
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return low, high
+    margin = max(abs(low), abs(high)) * 0.05 or 1.0
+    return low - margin, high + margin
+
+
+def _text(x, y, text, anchor):
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{_TEXT}" text-anchor="{anchor}">{text}</text>'

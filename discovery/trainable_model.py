@@ -1,0 +1,91 @@
+"""A model as the training loop, Keras' `fit` and evaluation see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from discovery.randomness import Seed
+
+Batch = dict[str, tf.Tensor]
+Metrics = dict[str, tf.Tensor]
+BatchSum = Callable[[tf.Tensor], tf.Tensor]
+
+
+def one_replica(local_sum: tf.Tensor) -> tf.Tensor:
+    """The batch sum of a single replica: what it holds is the whole batch."""
+    return local_sum
+
+
+class TrainableModel(keras.Model):
+    """Base of all models: `model(inputs, training=, seed=)` gives a NamedTuple, `losses` what to minimise.
+
+    Every tensor of the outputs has the batch as its first axis. Statistics over the batch are formed in
+    `losses`, through `batch_sum` alone: the identity on one replica, a differentiable all-reduce on many.
+    """
+
+    #: Seed of the noise in Keras' own `fit`; the training loop passes its own.
+    fit_seed: int = 0
+
+    def inputs_of(self, batch: Batch | Any) -> Any:
+        """Picks the argument of `call` out of a batch; what is no dict is taken to be that argument."""
+        raise NotImplementedError
+
+    def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:
+        """Makes the batch that `losses` reads from Keras' `fit(x, y)`."""
+        raise NotImplementedError
+
+    def losses(
+        self, batch: Batch, outputs: Any, batch_sum: BatchSum = one_replica
+    ) -> tuple[tf.Tensor, Metrics]:
+        """Returns the scalar loss over the global batch and scalar metrics (not Keras' list of losses)."""
+        raise NotImplementedError
+
+    def loss_and_metrics(
+        self,
+        batch: Batch,
+        step: tf.Tensor,
+        seed: Seed | None,
+        batch_sum: BatchSum = one_replica,
+        training: bool = True,
+    ) -> tuple[tf.Tensor, Metrics]:
+        """One forward pass, as the training step takes it; a model may add keyword options of its own."""
+        del step
+        outputs = self(self.inputs_of(batch), training=training, seed=seed)
+        return self.losses(batch, outputs, batch_sum)
+
+    def after_step(self, metrics: Metrics, step: tf.Tensor) -> list[tuple[keras.Variable, tf.Tensor]]:
+        """Returns new values of non-trainable variables, given the metrics of the step just taken."""
+        del metrics, step
+        return []
+
+    def train_step(self, data: Any) -> Metrics:
+        """One step of Keras' `fit`."""
+        step = self.optimizer.iterations
+        with tf.GradientTape() as tape:
+            loss, metrics = self.loss_and_metrics(
+                self._fit_batch(data), step, Seed.of(self.fit_seed).fold(step)
+            )
+        gradients = tape.gradient(loss, self.trainable_variables)
+        pairs = [(g, v) for g, v in zip(gradients, self.trainable_variables, strict=True) if g is not None]
+        self.optimizer.apply_gradients(pairs)
+        for variable, value in self.after_step(metrics, step):
+            variable.assign(value)
+        return metrics
+
+    def test_step(self, data: Any) -> Metrics:
+        """One batch of Keras' `evaluate`."""
+        return self.loss_and_metrics(self._fit_batch(data), self.optimizer.iterations, None, training=False)[
+            1
+        ]
+
+    def predict_step(self, data: Any) -> Any:
+        """One batch of Keras' `predict`."""
+        return self(self.inputs_of(keras.utils.unpack_x_y_sample_weight(data)[0]), training=False)
+
+    def _fit_batch(self, data):
+        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return inputs if isinstance(inputs, dict) else self.batch_of(inputs, labels)

@@ -1,0 +1,66 @@
+"""What a run says before its first step and after its last one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from discovery import TrainableModel
+from discovery.reports.published_results import scripts_of
+from discovery.training.run_folder import REPORT_FILE
+
+
+def opening(
+    folder: Path,
+    model: TrainableModel,
+    sets: Mapping[str, str],
+    device: str,
+    steps: tuple[int, int],
+    batch_size: int,
+) -> list[str]:
+    """Returns the lines before the first step.
+
+    Args:
+        folder: of the run.
+        model: built.
+        sets: what training and validation sets hold, as `DataSource.sets`.
+        device: where the run computes.
+        steps: taken already, and wanted.
+        batch_size: examples of a step.
+    """
+    done, wanted = steps
+    begun = f", {done:,} of them taken" if done else ""
+    return [
+        f"run:        {folder}",
+        f"model:      {type(model).__name__}, {n_parameters(model):,} parameters",
+        *([f"training:   {sets['train']}"] if "train" in sets else []),
+        *([f"validation: {sets['valid']}"] if "valid" in sets else []),
+        f"device:     {device}",
+        f"steps:      {wanted:,} of {batch_size} examples{begun}; the first takes a while to compile",
+    ]
+
+
+def closing(folder: Path, step: int, model_kind: str) -> list[str]:
+    """Returns the lines after the last step: where results are, and what to do next."""
+    known = scripts_of(model_kind)
+    lines = [f"done:       {step:,} steps; open {folder / REPORT_FILE}"]
+    return lines + [
+        f"score it:   python -m {script} --snapshot={folder}" for script in (known[1] if known else ())
+    ]
+
+
+def time_left(steps: int, steps_per_second: float) -> str:
+    """Returns about how long so many steps take, as "40 s", "12 min" or "3.4 h"."""
+    return duration(steps / max(steps_per_second, 1e-9))
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in the unit in which it is easily read."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def n_parameters(model: TrainableModel) -> int:
+    """Returns how many numbers a model learns."""
+    return sum(int(weight.shape.num_elements()) for weight in (w.value for w in model.trainable_weights))

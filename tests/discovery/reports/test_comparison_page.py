@@ -1,0 +1,68 @@
+"""Several runs on one page."""
+
+import pytest
+
+from discovery import UserError
+from discovery.reports.comparison_page import comparison_page, read_runs
+from discovery.reports.score_table import mean_text, score_text
+from tests.discovery.reports.run_folders import write_folder
+from tests.discovery.reports.test_report_page import HOSTILE, Checker
+from tests.scripts.tiny_runs import metrics
+
+
+def test_a_comparison(tmp_path):
+    folders = [
+        write_folder(tmp_path / "a", seed=1, n_reports=5),
+        write_folder(tmp_path / "b", seed=2, z_size="8", model="x"),
+    ]
+    last = [metrics(folder)[-1]["valid/loss"] for folder in folders]
+    assert mean_text([1.0, 2.0, 4.5]) == "2.5000 ± 1.8028"
+    assert mean_text([1.0, None]) == mean_text([1.0]) == ""
+    losses = f"a {score_text(last[0])} b {score_text(last[1])}"
+    page = Checker(comparison_page(read_runs(folders)))
+    for text in (
+        *(
+            "2 runs Learning curves",
+            "What ran a b steps 500 of 12,000 4,000 of 12,000",
+            "flag a b --model EfficientMORL x",
+        ),
+        *("--z_size not told 8", f"loss {losses}", "Last reports metric a b mean ± deviation loss"),
+        *("ARI 0.9750 ± 0.0500 0.9750 ± 0.0500 0.9750 ± 0.0000", "Scores of eval_emorl_ARI_MSE_KL score a b"),
+        f"loss {losses.split()[1]} {losses.split()[3]} {mean_text(last)}",
+    ):
+        assert text in page.shown, text
+    assert "--seed" not in page.shown  # no run differs in it
+    assert len({attributes["stroke"] for tag, attributes in page.elements if tag == "polyline"}) == 2
+    again = Checker(comparison_page(read_runs([tmp_path / "a", write_folder(tmp_path / "other" / "a")])))
+    assert f"{tmp_path}/a {tmp_path}/other/a" in again.shown
+
+
+def test_text_stays_text(tmp_path):
+    folders = [
+        write_folder(tmp_path / HOSTILE.replace("/", "\\"), data_path=HOSTILE),
+        write_folder(tmp_path / "b"),
+    ]
+    (folders[1] / "run.json").write_text("{")
+    page = Checker(comparison_page(read_runs(folders)))
+    assert "img" not in {tag for tag, _ in page.elements}
+    assert "b: run.json" in page.shown
+
+
+def test_mistakes(tmp_path):
+    folder = write_folder(tmp_path / "a")
+    with pytest.raises(UserError, match="two or more"):
+        read_runs([folder])
+    with pytest.raises(UserError, match="given twice"):
+        read_runs([folder, tmp_path / "a" / ".." / "a"])
+    with pytest.raises(UserError, match=r"nothing is no run's folder: it has neither flags\.txt nor"):
+        read_runs([folder, tmp_path / "nothing"])
+
+
+def test_the_script(processes, tmp_path):
+    folders = [write_folder(tmp_path / name, n_reports=2) for name in "ab"]
+    ended = processes.run("scripts.compare_runs", *folders, f"--out={tmp_path}/pages/c.html")
+    assert (ended.code, ended.stdout) == (0, f"2 runs: {tmp_path}/pages/c.html\n"), ended.stderr
+    assert Checker((tmp_path / "pages" / "c.html").read_text()).shown.startswith("2 runs")
+    (tmp_path / "file").touch()
+    ended = processes.run("scripts.compare_runs", *folders, f"--out={tmp_path}/file/c.html")
+    assert "choose another --out" in ended.mistake

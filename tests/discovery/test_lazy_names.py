@@ -1,0 +1,55 @@
+"""Packages are imported without TensorFlow, and have their public names all the same."""
+
+import importlib
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import emorl.data.loading
+import stacked_capsules.data.loading
+
+PACKAGES = ("discovery", "stacked_capsules", "stacked_capsules.data", "emorl", "emorl.data")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_public_names_are_there(name):
+    package = importlib.import_module(name)
+    assert set(package.__all__) <= set(dir(package))
+    for public in package.__all__:
+        value = getattr(package, public)
+        assert not isinstance(value, ModuleType)
+        assert getattr(package, public) is value
+    with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'lod'"):
+        package.lod  # noqa: B018
+
+
+def test_modules_are_attributes_without_an_import_of_their_own():
+    code = (
+        "import emorl, stacked_capsules as s; s.experiments.SCAEConfig, s.data.loading.load, emorl.runs.Model"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_them_imports_no_tensorflow():
+    configurations = (
+        "emorl.configuration",
+        "stacked_capsules.configuration",
+        "discovery.training.train_config",
+    )
+    code = f"import sys, {', '.join((*PACKAGES, *configurations))}; emorl.__version__, dir(emorl)"
+    code += "; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_models_are_built_in_silence():
+    code = "import stacked_capsules; stacked_capsules.build('digits', n_part_caps=2, n_obj_caps=2)"
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ended.stdout + ended.stderr == ""
+
+
+def test_names_that_need_no_tensorflow_are_those_that_can_be_loaded():
+    images = stacked_capsules.data.loading.IMAGE_SETS
+    assert set(stacked_capsules.data.DATASETS) == {*images, "constellation"}
+    assert set(emorl.data.GENERATED) == set(emorl.data.GENERATORS)
