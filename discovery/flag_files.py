@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from discovery import installation
 from discovery.errors import UserError
-from discovery.options import is_later
-from discovery.packages import of_the_other
+from discovery.experiments import who_takes
+from discovery.options import options_in
 
 FLAGS_FILE = "flags.txt"
 
 #: Beside the packages, in a checkout as where they are installed.
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = installation.folder("configs")
 
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
 Options = TypeVar("Options")
@@ -53,7 +54,7 @@ def read_config(name: str, config_classes: Mapping[str, type]) -> dict[str, str]
     choice = f"choose one of {', '.join(own)}" if own else "this package has none"
     if name in found:
         model = found[name].get("model", "")
-        hint = of_the_other(model, "build")
+        hint = who_takes(model, "build")
         raise UserError(f"the configuration {name!r} is of the model {model!r}{hint}; {choice}")
     raise UserError(f"there is no configuration {name!r}; {choice}")
 
@@ -78,11 +79,11 @@ def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str
     if model not in config_classes:
         raise UserError(
             f"{path} is of the model {model!r}, not of {' or '.join(config_classes)}"
-            f"{of_the_other(model, 'load_run')}"
+            f"{who_takes(model, 'load_run')}"
         )
     config_class = config_classes[model]
-    fields = dataclasses.fields(config_class)
-    missing = [f.name for f in fields if f.name not in flags and not is_later(f)]
+    declared = options_in(config_class)
+    missing = [name for name, option in declared.items() if name not in flags and not option.later]
     if missing:
         names = ", ".join(f"--{name}" for name in missing)
         warnings.warn(f"{path} lacks {names}: the defaults are taken", stacklevel=3)

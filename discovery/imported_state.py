@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from discovery.trainable_model import TrainableModel
+    from discovery.training.optimizers import Optimizer
 
 
 class ImportedState(NamedTuple):
@@ -20,3 +25,25 @@ class ImportedState(NamedTuple):
     step: int
     weights: dict[str, np.ndarray]
     slots: dict[str, dict[str, np.ndarray]]
+
+
+class OriginalProgram(NamedTuple):
+    """A program whose checkpoints of one kind of model are imported.
+
+    Attributes:
+        read: file or prefix -> checkpoint, what it holds.
+        options: checkpoint -> values of flags that it tells.
+        imported_state: (checkpoint, built model) -> its content, laid out for that.
+        optimizer: makes the slots of weights that have none there.
+        slots: that program's names of the optimizer's slots -> ours.
+        untold: flags that shape the model and that no checkpoint tells.
+        implied: other flags that go with the model.
+    """
+
+    read: Callable[[str], Any]
+    options: Callable[[Any], dict[str, Any]]
+    imported_state: Callable[[Any, TrainableModel], ImportedState]
+    optimizer: Optimizer
+    slots: Mapping[str, str]
+    untold: tuple[str, ...] = ()
+    implied: Mapping[str, str] = {}

@@ -1,18 +1,101 @@
-"""Options that a dataclass gained after runs had been trained without them."""
+"""Options as fields of a dataclass, each declared once: default, meaning, what it may be, what it shapes.
+
+Flags, `--help`, the checks of values, the files of flags and the flags that a resumed run may not change are
+all read off these declarations.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+import typing
+from collections.abc import Callable
+from types import UnionType
 from typing import Any
 
-_LATER = "later"
+from discovery.errors import UserError
+
+_KEY = "option"
 
 
-def later_option(default: Any) -> Any:
-    """Returns the field of an option that earlier runs do not tell: they were trained as its default says."""
-    return dataclasses.field(default=default, metadata={_LATER: True})
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """What is declared of a field, beside its name, type and default.
+
+    Attributes:
+        help: what it means, in a line.
+        topic: heading in `--help` of this option and those after it; None: as the option before.
+        choices: the texts that it may be; empty: any.
+        least: the smallest number that it may be; None: any.
+        most: the greatest, likewise.
+        shapes: whether it shapes the model's variables, so that a resumed run may not change it.
+        later: whether it is newer than runs that do not tell it: they were trained as its default says.
+        flag: whether it is a flag of its own; otherwise it follows from others.
+        text: its default as a flag, where `read` turns a flag's text into a value.
+        read: that function; it raises a UserError.
+    """
+
+    help: str = ""
+    topic: str | None = None
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    shapes: bool = False
+    later: bool = False
+    flag: bool = True
+    text: str | None = None
+    read: Callable[[str], Any] | None = None
 
 
-def is_later(field: dataclasses.Field) -> bool:
-    """Says whether it was made by `later_option`."""
-    return field.metadata.get(_LATER, False)
+def option(default: Any, help: str = "", **declared: Any) -> Any:
+    """Returns a field of a dataclass with a default and what `Option` declares."""
+    return dataclasses.field(default=default, metadata={_KEY: Option(help, **declared)})
+
+
+def options_in(config_class: type) -> dict[str, Option]:
+    """Returns what is declared of each field of a dataclass, in their order."""
+    return {field.name: field.metadata.get(_KEY, Option()) for field in dataclasses.fields(config_class)}
+
+
+def shaping(config_class: type) -> set[str]:
+    """Returns the names of the options that shape a model's variables."""
+    return {name for name, declared in options_in(config_class).items() if declared.shapes}
+
+
+def check_options(options: Any) -> None:
+    """Checks the values of a dataclass against what is declared of them.
+
+    Raises:
+        UserError: one is none of the choices, out of its range, or no finite number where one is declared.
+    """
+    types = typing.get_type_hints(type(options))
+    for name, declared in options_in(type(options)).items():
+        value = getattr(options, name)
+        if declared.choices and value not in declared.choices:
+            raise UserError(f"{name} must be one of {', '.join(declared.choices)}, not {value!r}.")
+        union = typing.get_origin(types[name]) in (typing.Union, UnionType)
+        kinds = set(typing.get_args(types[name])) if union else {types[name]}
+        if kinds <= {int, float, type(None)} and value is not None:
+            _check_number(name, value, declared, whole=float not in kinds)
+
+
+def _check_number(name, value, declared, whole):
+    low = -math.inf if declared.least is None else declared.least
+    high = math.inf if declared.most is None else declared.most
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        kind = "an integer" if whole else "a finite number"
+    elif not math.isfinite(value):
+        kind = "a finite number"
+    elif not low <= value <= high:
+        kind = "an integer" if whole else ""
+    else:
+        return
+    bounds = "" if low == -math.inf else f"at least {low}" if high == math.inf else f"from {low} to {high}"
+    wanted = f"{kind} of {bounds}" if whole and bounds.startswith("at") else f"{kind} {bounds}".strip()
+    raise UserError(f"{name} must be {wanted}, not {value!r}.")
+
+
+def same_option(config_class: type, name: str) -> Any:
+    """Returns a field that is declared as one of another dataclass is."""
+    [field] = [f for f in dataclasses.fields(config_class) if f.name == name]
+    return dataclasses.field(default=field.default, metadata=field.metadata)

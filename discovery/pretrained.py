@@ -19,12 +19,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from discovery import installation
 from discovery.errors import UserError
+from discovery.experiments import who_takes
 from discovery.flag_files import FLAGS_FILE, read_flag_file
-from discovery.packages import of_the_other
 
 #: Beside the packages, in a checkout as where they are installed.
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
+PRETRAINED = installation.folder("pretrained")
 
 #: What tells a folder of pretrained weights from one that a training writes.
 SCORES_FILE = "scores.json"
@@ -65,7 +66,7 @@ def find_pretrained(name: str, models: Collection[str] = ()) -> Path:
     if name in pretrained_names():
         model = read_flag_file(PRETRAINED / name / FLAGS_FILE).get("model", "")
         choice = f"; choose one of {', '.join(names)}" if names else ""
-        hint = of_the_other(model, "load_pretrained")
+        hint = who_takes(model, "load_pretrained")
         raise UserError(f"the pretrained weights {name!r} are of the model {model!r}{hint}{choice}")
     if names:
         raise UserError(f"there are no pretrained weights {name!r} here; choose one of {', '.join(names)}")

@@ -10,10 +10,10 @@ from discovery.lazy_names import lazy_names
 from discovery.version import __version__
 
 if TYPE_CHECKING:
-    from emorl.runs import build, load_pretrained, load_run
+    from emorl.named_models import build, load_pretrained, load_run
 
 __all__ = ["__version__", "build", "load_pretrained", "load_run"]
 
 __getattr__, __dir__ = lazy_names(
-    __name__, dict.fromkeys(("build", "load_pretrained", "load_run"), "emorl.runs")
+    __name__, dict.fromkeys(("build", "load_pretrained", "load_run"), "emorl.named_models")
 )

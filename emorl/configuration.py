@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING
 
 from discovery import UserError
-from discovery.options import later_option
+from discovery.options import check_options, option
+from discovery.precision import PRECISIONS
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,30 +20,30 @@ GAIN = 0.02
 class SlotAttentionConfig:
     """Slot Attention's options.
 
-    Attributes:
-        K: number of slots.
-        z_size: size of a slot.
-        input_size: (3, H, W) with H = W.
-        image_decoder: 'small', 'iodine' or 'big'; the last for 96 x 96 pixels only.
-        precision: 'float32', or 'mixed_bfloat16' for convolutions of bfloat16.
-        init_gain: gain of the Xavier-normal initial weights, 0.02 in the original: all but those of
-            recurrences and of the encoder's positions; in Slot Attention the decoder's alone.
-
     Raises:
-        UserError: for sizes that are not positive and images that are not square or not of three channels.
+        UserError: an option is none of its choices or out of range, or images are not square or not of three
+            channels.
     """
 
-    K: int = 4
-    z_size: int = 64
-    input_size: tuple[int, int, int] = (3, 64, 64)
-    image_decoder: str = "iodine"
-    precision: str = "float32"
-    init_gain: float = later_option(GAIN)
+    K: int = option(4, "Number of slots.", topic="Model", least=1, shapes=True)
+    input_size: tuple[int, int, int] = option(
+        (3, 64, 64), "Channels, height and width of the images.", shapes=True
+    )
+    z_size: int = option(64, "Size of a slot.", least=1, shapes=True)
+    image_decoder: str = option(
+        "iodine", "What draws slots; big is for 96 pixels.", choices=("small", "iodine", "big"), shapes=True
+    )
+    precision: str = option("float32", "What convolutions compute in.", choices=PRECISIONS)
+    init_gain: float = option(
+        GAIN,
+        "Gain of most initial weights, all but those of recurrences and of the encoder's positions; in Slot "
+        "Attention of the decoder's; with 1 small runs find objects.",
+        least=0,
+        later=True,
+    )
 
     def __post_init__(self):
-        for option in ("K", "z_size"):
-            _check_at_least(1, option, getattr(self, option))
-        _check_in_range("init_gain", self.init_gain, 0, math.inf)
+        check_options(self)
         object.__setattr__(self, "input_size", _checked_input_size(self.input_size))
 
     @property
@@ -56,62 +56,50 @@ class SlotAttentionConfig:
 class EMORLConfig(SlotAttentionConfig):
     """EfficientMORL's options: those of Slot Attention, and its own.
 
-    Attributes:
-        stochastic_layers: L, at least 0.
-        refinement_iters: I, at least 0; a call can ask for another number.
-        log_scale: log of the standard deviation of a colour value.
-        image_likelihood: 'Gaussian' or 'GMM'.
-        use_DualGRU: whether means and variances have a GRU each.
-        bottom_up_prior: the prior of layer l conditions on layer l - 1, not on l + 1.
-        reverse_prior_plusplus: refined posteriors are held against p(z1 | z2), not against N(0, 1).
-        use_geco: the reconstruction is a constraint with a learnt multiplier.
-        geco_warm_start: first step at which it is.
-        geco_reconstruction_target: the negative log-likelihood to reach, per colour value of an image.
-        geco_ema_alpha: weight of the past in the constraint's moving average.
-        geco_step_size_acceleration: factor of the multiplier's step size once the target is beaten.
-        geco_beta_stepsize: that step size.
-        kl_beta_init: weight of the KL in the loss.
-
     Raises:
-        UserError: as above, for numbers out of range, and where both priors are asked for.
+        UserError: as above, and where both priors are asked for.
     """
 
-    stochastic_layers: int = 3
-    refinement_iters: int = 3
-    log_scale: float = -2.3025850929940455
-    image_likelihood: str = "Gaussian"
-    use_DualGRU: bool = True  # noqa: N815, the original's name
-    bottom_up_prior: bool = False
-    reverse_prior_plusplus: bool = True
-    use_geco: bool = True
-    geco_warm_start: int = 1000
-    geco_reconstruction_target: float = -23000
-    geco_ema_alpha: float = 0.99
-    geco_step_size_acceleration: float = 1
-    geco_beta_stepsize: float = 1e-6
-    kl_beta_init: float = 1
+    image_likelihood: str = option(
+        "Gaussian", "Likelihood of a pixel.", choices=("Gaussian", "GMM"), shapes=True
+    )
+    stochastic_layers: int = option(
+        3, "Layers of the bottom-up inference, L in the paper.", least=0, shapes=True
+    )
+    refinement_iters: int = option(
+        3,
+        "Refinement steps, I in the paper; training has a curriculum, and a call may ask for others.",
+        least=0,
+    )
+    log_scale: float = option(-2.3025850929940455, "Log of the likelihood's standard deviation.")
+    use_DualGRU: bool = option(True, "A GRU each for means and variances.", shapes=True)  # noqa: N815
+    bottom_up_prior: bool = option(
+        False, "The prior of layer l conditions on layer l - 1, not on l + 1.", shapes=True
+    )
+    reverse_prior_plusplus: bool = option(
+        True, "Refined posteriors are held against p(z1 | z2), not against N(0, 1).", shapes=True
+    )
+
+    use_geco: bool = option(
+        True,
+        "The reconstruction is a constraint with a learned multiplier, not a term of the loss.",
+        topic="GECO",
+    )
+    geco_reconstruction_target: float = option(-23000, "NLL to reach, per color value of an image.")
+    geco_ema_alpha: float = option(
+        0.99, "Weight of the past in the constraint's moving average.", least=0, most=1
+    )
+    geco_beta_stepsize: float = option(1e-6, "Step size of the multiplier.", least=0)
+    geco_step_size_acceleration: float = option(1.0, "Its factor once the target is beaten.", least=0)
+    geco_warm_start: int = option(1000, "First step of GECO.", least=0)
+    kl_beta_init: float = option(1.0, "Weight of the KL.", least=0)
 
     def __post_init__(self):
         super().__post_init__()
-        for option in ("stochastic_layers", "refinement_iters", "geco_warm_start"):
-            _check_at_least(0, option, getattr(self, option))
-        for option, (low, high) in _RANGES.items():
-            _check_in_range(option, getattr(self, option), low, high)
         if self.bottom_up_prior and self.reverse_prior_plusplus:
             raise UserError(
                 "bottom_up_prior and reverse_prior_plusplus exclude each other: set one of them to False."
             )
-
-
-#: Least and greatest value of EfficientMORL's options that are real numbers.
-_RANGES = {
-    "log_scale": (-math.inf, math.inf),
-    "geco_reconstruction_target": (-math.inf, math.inf),
-    "geco_ema_alpha": (0, 1),
-    "geco_step_size_acceleration": (0, math.inf),
-    "geco_beta_stepsize": (0, math.inf),
-    "kl_beta_init": (0, math.inf),
-}
 
 
 def check_images(images: tf.Tensor, size: int) -> None:
@@ -131,26 +119,14 @@ def _checked_input_size(input_size):
     if len(size) != 3:
         raise UserError(f"input_size must be [3, H, W], not {list(size)}.")
     for name, value in zip("CHW", size, strict=True):
-        _check_at_least(1, f"input_size ({name})", value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(f"input_size ({name}) must be an integer of at least 1, not {value!r}.")
     channels, height, width = size
     if channels != 3:
-        raise UserError(f"input_size has {channels} channels; the models take colour images, 3.")
+        raise UserError(f"input_size has {channels} channels; the models take color images, 3.")
     if height != width:
         raise UserError(
             f"input_size is {height} x {width}; images must be square, since the positional embedding "
             "exchanges height and width."
         )
     return size
-
-
-def _check_in_range(option, value, low, high):
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{option} must be a finite number, not {value!r}.")
-    if not low <= value <= high:
-        bounds = f"from {low} to {high}" if high < math.inf else f"at least {low}"
-        raise UserError(f"{option} must be {bounds}, not {value!r}.")
-
-
-def _check_at_least(least, option, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UserError(f"{option} must be an integer of at least {least}, not {value!r}.")

@@ -1,31 +1,63 @@
-"""From an experiment's options to a built model."""
+"""The experiments of this package: all that belongs to its kinds of models."""
 
-from __future__ import annotations
-
+from discovery.experiments import Experiment, Published
 from emorl.configuration import EMORLConfig, SlotAttentionConfig
-from emorl.efficient_morl import EfficientMORL
-from emorl.slot_attention import SlotAttention
+from emorl.learning_options import EMORLTraining
 
-__all__ = ["EMORLConfig", "SlotAttentionConfig", "make_efficient_morl", "make_slot_attention"]
+_EMORL = "Emami et al., ICML 2021, five seeds"
+_CHECKPOINT = "the authors' checkpoint"
+_EVALUATIONS = ("eval_emorl", "eval_emorl --eval_type=sample_viz")
 
-
-def make_efficient_morl(config: EMORLConfig, seed: int = 0) -> EfficientMORL:
-    """EfficientMORL with initial weights drawn from `seed`.
-
-    Raises:
-        UserError: for options that make no model.
-    """
-    model = EfficientMORL(config, init_seed=seed, name="efficient_morl")
-    model.build((None, config.size, config.size, 3))
-    return model
-
-
-def make_slot_attention(config: SlotAttentionConfig, seed: int = 0) -> SlotAttention:
-    """The Slot Attention baseline with initial weights drawn from `seed`.
-
-    Raises:
-        UserError: for options that make no model.
-    """
-    model = SlotAttention(config, init_seed=seed, name="slot_attention")
-    model.build((None, config.size, config.size, 3))
-    return model
+EXPERIMENTS = (
+    Experiment(
+        model="EfficientMORL",
+        package="emorl",
+        config=EMORLConfig,
+        training=EMORLTraining,
+        maker="emorl.seeded_models:make_efficient_morl",
+        recipe="emorl.recipe:recipe",
+        plots="emorl.plots:emorl_plots",
+        script="train_emorl",
+        evaluations=_EVALUATIONS,
+        imports="emorl.torch_checkpoint:EFFICIENT_MORL_PROGRAM",
+        import_name="emorl",
+        after_restoring="emorl.recipe:refine_as_trained",
+        published=(
+            (
+                {"model": "EfficientMORL", "dataset": "tetrominoes"},
+                (
+                    Published("ARI", "ARI", "0.982 ± 0.018", _EMORL),
+                    Published("ARI", "ARI", "0.997", _CHECKPOINT),
+                    Published("MSE", "MSE", "2.76e-4", _CHECKPOINT),
+                    Published("KL", "KL", "70.7", _CHECKPOINT),
+                ),
+            ),
+            (
+                {"model": "EfficientMORL", "dataset": "multi_dsprites"},
+                (Published("ARI", "ARI", "0.912 ± 0.004", _EMORL),),
+            ),
+            (
+                {"model": "EfficientMORL", "dataset": "clevr6"},
+                (
+                    Published("ARI", "ARI", "0.962 ± 0.016", _EMORL),
+                    Published("ARI", "ARI", "0.9805", _CHECKPOINT),
+                    Published("MSE", "MSE", "3.64e-4", _CHECKPOINT),
+                    Published("KL", "KL", "187.1", _CHECKPOINT),
+                ),
+            ),
+        ),
+    ),
+    Experiment(
+        model="SlotAttention",
+        package="emorl",
+        config=SlotAttentionConfig,
+        training=EMORLTraining,
+        maker="emorl.seeded_models:make_slot_attention",
+        recipe="emorl.recipe:recipe",
+        plots="emorl.plots:emorl_plots",
+        script="train_emorl",
+        evaluations=_EVALUATIONS,
+        imports="emorl.torch_checkpoint:SLOT_ATTENTION_PROGRAM",
+        import_name="slot_attention",
+    ),
+)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from discovery import TrainableModel, UserError
-from discovery.imported_state import ImportedState
+from discovery.imported_state import ImportedState, OriginalProgram
 from discovery.named_shapes import differences
+from discovery.training.optimizers import Adam
 from emorl.torch_weights import keras_weights, newest_names, torch_shapes
 
 #: Adam's moments, first and second.
@@ -188,3 +189,20 @@ def _as_arrays(content):
     if isinstance(content, list | tuple):
         return [_as_arrays(value) for value in content]
     return content.numpy() if hasattr(content, "numpy") else content
+
+
+EFFICIENT_MORL_PROGRAM = OriginalProgram(
+    read=read_torch_checkpoint,
+    options=efficient_morl_options,
+    imported_state=imported_state,
+    optimizer=Adam(),
+    slots=dict(zip(MOMENTS, ("adam_m", "adam_v"), strict=True)),
+    untold=(
+        *("K", "input_size", "stochastic_layers", "image_likelihood", "log_scale"),
+        *("bottom_up_prior", "reverse_prior_plusplus"),
+    ),
+)
+
+SLOT_ATTENTION_PROGRAM = EFFICIENT_MORL_PROGRAM._replace(
+    options=slot_attention_options, untold=("K", "input_size")
+)

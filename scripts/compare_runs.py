@@ -24,13 +24,13 @@ flags.DEFINE_string("out", "compare.html", "Where to write the page.")
 def main(arguments: Sequence[str]) -> None:
     """Reads the runs and writes the page."""
     from discovery.reports.comparison_page import comparison_page, read_runs
-    from discovery.reports.html_page import save_page
+    from discovery.whole_files import save_text
 
     runs = read_runs([Path(argument) for argument in arguments[1:]])
     path = Path(FLAGS.out)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_page(path, comparison_page(runs))
+        save_text(path, comparison_page(runs))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; choose another --out") from None
     print(f"{len(runs)} runs: {path}")

@@ -1,27 +1,21 @@
 """The commands that `pip install` puts beside python: each runs its module as `python -m` does."""
 
 import runpy
+from collections.abc import Callable
+
+#: Modules that are commands: `discovery-train` runs `train`, and so on.
+COMMANDS = (
+    *("train", "train_emorl", "eval_mnist", "eval_constellation", "eval_emorl", "compare_runs", "run_seeds"),
+    *("export_model", "export_step", "convert_checkpoint", "make_dataset", "make_pretrained"),
+)
 
 
-def scae_train() -> None:
-    """`scae-train`: python -m scripts.train."""
-    _run("scripts.train")
+def _command(module: str) -> Callable[[], None]:
+    def run() -> None:
+        runpy.run_module(f"{__package__}.{module}", run_name="__main__", alter_sys=True)
+
+    run.__doc__ = f"Runs `{module}`."
+    return run
 
 
-def scae_eval() -> None:
-    """`scae-eval`: python -m scripts.eval_mnist."""
-    _run("scripts.eval_mnist")
-
-
-def emorl_train() -> None:
-    """`emorl-train`: python -m scripts.train_emorl."""
-    _run("scripts.train_emorl")
-
-
-def emorl_eval() -> None:
-    """`emorl-eval`: python -m scripts.eval_emorl."""
-    _run("scripts.eval_emorl")
-
-
-def _run(module):
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+globals().update({module: _command(module) for module in COMMANDS})

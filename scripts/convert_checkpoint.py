@@ -11,23 +11,22 @@ of an exported step (scripts/export_step.py) hold the flags of their run.
 
 from __future__ import annotations
 
-import functools
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from discovery import UserError
+from discovery.experiments import Experiment, experiments, function
+from discovery.installation import command
 
-from . import emorl_flags, entry_point, scae_flags, training_flags
+from . import entry_point, training_flags, training_script
 from .help_text import asks_for_help
 
 if TYPE_CHECKING:
     from discovery import TrainableModel
-    from discovery.imported_state import ImportedState
-    from discovery.training.optimizers import Optimizer
+    from discovery.imported_state import ImportedState, OriginalProgram
 
 FLAGS = flags.FLAGS
 
@@ -38,105 +37,13 @@ flags.DEFINE_string("out", "", "Folder of the run that is made.")
 _OWN = ("source", "out")
 
 
-class Original(NamedTuple):
-    """One of the programs whose checkpoints are imported.
-
-    Attributes:
-        evaluation: the script that scores its runs.
-        read: file or prefix -> what it holds.
-        imported_state: lays that out for a built model.
-        optimizer: makes the slots of weights that have none there.
-        slots: that program's names of the optimiser's slots -> ours.
-    """
-
-    evaluation: str
-    read: Callable[[str], Any]
-    imported_state: Callable[[Any, TrainableModel], ImportedState]
-    optimizer: Optimizer
-    slots: Mapping[str, str]
-
-
-class Kind(NamedTuple):
-    """A model that is imported.
-
-    Attributes:
-        original: the program that trained it.
-        model: what `--model` of training says.
-        options: checkpoint -> values of flags that it tells.
-        untold: flags that shape the model and that no checkpoint tells.
-        implied: other flags that go with the model.
-    """
-
-    original: Original
-    model: str
-    options: Callable[[Any], dict[str, Any]]
-    untold: tuple[str, ...]
-    implied: Mapping[str, str] = {}
-
-
-#: --model -> the training script here.
-SCRIPTS = {
-    **dict.fromkeys(("scae", "constellation"), "scripts.train"),
-    **dict.fromkeys(("emorl", "slot_attention"), "scripts.train_emorl"),
-}
-#: What flagfiles of training say.
-_SAME = {"EfficientMORL": "emorl", "SlotAttention": "slot_attention"}
-
 #: Ending of the snapshots that an exported step has made elsewhere.
 PORTABLE = ".npz"
 
 
-@functools.cache
-def kinds() -> dict[str, Kind]:
-    """Returns the models that are imported: what `--model` says -> how."""
-    from discovery.training.optimizers import Adam, RMSProp
-    from emorl import torch_checkpoint
-    from stacked_capsules import tf1_checkpoint
-
-    scae = Original(
-        "scripts.eval_mnist",
-        tf1_checkpoint.read_tf1_checkpoint,
-        tf1_checkpoint.imported_state,
-        RMSProp(epsilon=1.0),
-        {tf1_checkpoint.MEAN_SQUARE: "rms", tf1_checkpoint.MOMENTUM: "momentum"},
-    )
-    emorl = Original(
-        "scripts.eval_emorl",
-        torch_checkpoint.read_torch_checkpoint,
-        torch_checkpoint.imported_state,
-        Adam(),
-        dict(zip(torch_checkpoint.MOMENTS, ("adam_m", "adam_v"), strict=True)),
-    )
-    return {
-        "scae": Kind(
-            scae,
-            "scae",
-            tf1_checkpoint.scae_options,
-            (
-                *("canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "prep"),
-                *("vote_type", "pres_type"),
-            ),
-        ),
-        "constellation": Kind(
-            scae._replace(evaluation="scripts.eval_constellation"),
-            "constellation",
-            tf1_checkpoint.constellation_options,
-            (),
-            {"dataset": "constellation"},
-        ),
-        "emorl": Kind(
-            emorl,
-            "EfficientMORL",
-            torch_checkpoint.efficient_morl_options,
-            (
-                *("K", "input_size", "stochastic_layers", "image_likelihood", "log_scale"),
-                *("bottom_up_prior", "reverse_prior_plusplus"),
-            ),
-        ),
-        "slot_attention": Kind(
-            emorl, "SlotAttention", torch_checkpoint.slot_attention_options, ("K", "input_size")
-        ),
-    }
+def kinds() -> dict[str, Experiment]:
+    """Returns the models that are imported: what `--model` says here, or in training -> which."""
+    return {name: kind for kind in experiments().values() for name in (kind.import_name, kind.model)}
 
 
 def main(_) -> None:
@@ -146,18 +53,18 @@ def main(_) -> None:
     from discovery.training.run_lock import run_lock
     from discovery.training.snapshots import write_snapshot
 
-    name = _SAME.get(FLAGS.model, FLAGS.model)
-    kind = kinds()[name]
-    make_model = (scae_flags if SCRIPTS[name] == "scripts.train" else emorl_flags).make_model
+    kind = kinds()[FLAGS.model]
+    original = function(kind.imports)
+    make_model = training_script.of_model(kind.model).described.make_model
     if FLAGS.source.endswith(PORTABLE):
         FLAGS["model"].value = kind.model
-        arrays = portable_arrays(make_model(), kind.original)
+        arrays = portable_arrays(make_model(), original)
     else:
-        checkpoint = kind.original.read(FLAGS.source)
-        told = kind.options(checkpoint)
-        adopt(kind, told)
+        checkpoint = original.read(FLAGS.source)
+        told = original.options(checkpoint)
+        adopt(kind, original, told)
         model = make_model()
-        arrays = training_arrays(model, kind.original, kind.original.imported_state(checkpoint, model))
+        arrays = training_arrays(model, original, original.imported_state(checkpoint, model))
     folder = name_run(Path(FLAGS.out))
     run_flags = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
     with run_lock(folder):
@@ -167,9 +74,9 @@ def main(_) -> None:
         snapshot = write_snapshot(folder, int(arrays[GLOBAL_STEP]), arrays)
     print(f"{snapshot}: weights and optimiser of {FLAGS.source}")
     if not FLAGS.source.endswith(PORTABLE):
-        tell(kind, told, checkpoint)
-    print(f"score it:    python -m {kind.original.evaluation} --snapshot={folder}")
-    print(f"train it on: python -m {SCRIPTS[name]} --flagfile={folder}/flags.txt")
+        tell(original, told, checkpoint)
+    print(f"score it:    {command(kind.evaluations[0])} --snapshot={folder}")
+    print(f"train it on: {command(kind.script)} --flagfile={folder}/flags.txt")
 
 
 def check() -> None:
@@ -194,15 +101,15 @@ def define_flags(arguments: list[str]) -> None:
 
         arguments[1:1] = [f"--{n}={text}" for n, text in read_npz_snapshot(Path(source)).flags.items()]
     model = training_flags.before_defined("model", arguments)
-    name = _SAME.get(model, model)
-    if name in SCRIPTS:
-        importlib.import_module(SCRIPTS[name])
+    if model in kinds():
+        training_script.of_model(kinds()[model].model)
         FLAGS.set_default("name", "imported")  # the name of --out takes its place
     elif not asks_for_help(arguments):
-        raise UserError(f"--model={model}: give one of {', '.join(SCRIPTS)}")
+        names = [kind.import_name for kind in experiments().values()]
+        raise UserError(f"--model={model}: give one of {', '.join(names)}")
 
 
-def adopt(kind: Kind, told: Mapping[str, Any]) -> None:
+def adopt(kind: Experiment, original: OriginalProgram, told: Mapping[str, Any]) -> None:
     """Sets the flags that the checkpoint tells.
 
     Raises:
@@ -218,13 +125,15 @@ def adopt(kind: Kind, told: Mapping[str, Any]) -> None:
         raise UserError(f"{FLAGS.source} was made with other flags: {', '.join(wrong)}; leave these out")
     for name, value in told.items():
         FLAGS[name].value = value
-    for name, value in kind.implied.items():
+    for name, value in original.implied.items():
         if not FLAGS[name].present:
             FLAGS[name].value = value
     FLAGS["model"].value = kind.model
 
 
-def training_arrays(model: TrainableModel, original: Original, imported: ImportedState) -> dict[str, Any]:
+def training_arrays(
+    model: TrainableModel, original: OriginalProgram, imported: ImportedState
+) -> dict[str, Any]:
     """Returns all that training carries, by the names of snapshots."""
     from discovery.distributed.replicas import single_replica
     from discovery.training.train_state import TrainState
@@ -239,7 +148,7 @@ def training_arrays(model: TrainableModel, original: Original, imported: Importe
     return {name: variable.numpy() for name, variable in state.named.items()}
 
 
-def portable_arrays(model: TrainableModel, original: Original) -> dict[str, Any]:
+def portable_arrays(model: TrainableModel, original: OriginalProgram) -> dict[str, Any]:
     """Returns what `portable_train.py` wrote, in the types of snapshots."""
     import numpy as np
 
@@ -268,10 +177,10 @@ def name_run(folder: Path) -> Path:
     return folder
 
 
-def tell(kind: Kind, told: Mapping[str, Any], checkpoint: Any) -> None:
+def tell(original: OriginalProgram, told: Mapping[str, Any], checkpoint: Any) -> None:
     """Prints what the checkpoint told, and what not."""
     print("told by it:", *(f"--{name}={_text(_as_flag(value))}" for name, value in told.items()))
-    defaults = [name for name in kind.untold if name not in told and not FLAGS[name].present]
+    defaults = [name for name in original.untold if name not in told and not FLAGS[name].present]
     if defaults:
         print("not told, so by default:", *(f"--{name}={_text(FLAGS[name].value)}" for name in defaults))
     if getattr(checkpoint, "n_averages", 0):

@@ -23,11 +23,9 @@ from typing import TYPE_CHECKING
 import absl.logging
 from absl import flags
 
-import emorl
 from discovery import UserError
 
 from . import entry_point
-from .run_package import package_of_run
 
 if TYPE_CHECKING:
     from discovery import TrainableModel
@@ -95,20 +93,21 @@ def opened(snapshot: str) -> Exported:
     import tensorflow as tf
 
     from discovery.export.exported_model import Exported
+    from discovery.models_by_name import load_run, package_of_run
     from discovery.snapshots import find_snapshot
     from emorl.efficient_morl import EfficientMORL
     from stacked_capsules.constellation_autoencoder import ConstellationAutoencoder
+    from stacked_capsules.image_autoencoder import ImageAutoencoder
 
     prefix = find_snapshot(snapshot)
-    package = package_of_run(Path(prefix).parent)
-    model = package.load_run(prefix)
+    model = load_run(package_of_run(Path(prefix).parent), prefix)
     if isinstance(model, EfficientMORL) and FLAGS.refinement_iters is not None:
         model.config = dataclasses.replace(model.config, refinement_iters=FLAGS.refinement_iters)
     if isinstance(model, ConstellationAutoencoder):
         shapes = {"points": (FLAGS.n_points, 2), "presence": (FLAGS.n_points,)}
     else:
-        of_scenes = package is emorl
-        shapes = {"images": (model.config.size, model.config.size, 3) if of_scenes else model.image_shape}
+        of_images = isinstance(model, ImageAutoencoder)
+        shapes = {"images": model.image_shape if of_images else (model.config.size, model.config.size, 3)}
     return Exported(model, [tf.TensorSpec([None, *shape], name=name) for name, shape in shapes.items()])
 
 

@@ -13,7 +13,6 @@ The flags are those of training; --model says of which script. --out gets
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from pathlib import Path
 from absl import flags
 
 from discovery import UserError
+from discovery.experiments import experiments
 
-from . import entry_point, training_flags
+from . import entry_point, training_flags, training_script
 from .help_text import asks_for_help
 
 FLAGS = flags.FLAGS
@@ -42,12 +42,6 @@ flags.DEFINE_string("snapshot", "", "Begin with a run's snapshot: its prefix, or
 
 #: The flags that are not the run's: those of this script, and one that would delete.
 _OWN = ("overwrite", "out", "data", "inner_steps", "platforms", "matmul_precision", "snapshot")
-
-#: --model -> the script that trains it.
-SCRIPTS = {
-    **dict.fromkeys(("scae", "constellation"), "scripts.train"),
-    **dict.fromkeys(("EfficientMORL", "SlotAttention"), "scripts.train_emorl"),
-}
 
 
 def main(_) -> None:
@@ -70,9 +64,9 @@ def main(_) -> None:
     FLAGS.jit_compile = True  # the model is built as XLA compiles it
     if "pixel_likelihood" in FLAGS and FLAGS.pixel_likelihood == "auto":  # not as this machine would train
         FLAGS.pixel_likelihood = "blocks" if FLAGS.platforms == ["cpu"] else "whole"
-    script = importlib.import_module(SCRIPTS[FLAGS.model])
+    script = training_script.of_model(FLAGS.model)
     config = script.train_config()
-    model, source, how = script.recipe(config, single_replica())
+    model, source, how = training_script.recipe(script.described, single_replica())
     if source.pure is None:
         raise UserError(f"--dataset={FLAGS.dataset}: its batches exist in TensorFlow's pipeline alone")
     data = source.pure.arrays(config.max_train_steps)
@@ -131,11 +125,11 @@ def define_flags(arguments: list[str]) -> None:
         UserError: there is no such model.
     """
     model = training_flags.before_defined("model", arguments)
-    if model in SCRIPTS:
-        importlib.import_module(SCRIPTS[model])
+    if model in experiments():
+        training_script.of_model(model)
         FLAGS.set_default("name", "exported")
     elif not asks_for_help(arguments):
-        raise UserError(f"--model={model}: give one of {', '.join(SCRIPTS)}, or a --flagfile that does")
+        raise UserError(f"--model={model}: give one of {', '.join(experiments())}, or a --flagfile that does")
 
 
 if __name__ == "__main__":

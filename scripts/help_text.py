@@ -36,7 +36,7 @@ def own_flags() -> list[flags.Flag]:
     """Returns the flags that scripts define, in that order, and not those of libraries."""
     by_module = FLAGS.flags_by_module_dict()
     # absl calls the module that runs by the command's first word.
-    modules = [name for name in by_module if name.startswith("scripts.") or name == sys.argv[0]]
+    modules = [name for name in by_module if name.startswith(f"{__package__}.") or name == sys.argv[0]]
     own = {flag.name for module in modules for flag in by_module[module]}
     return [FLAGS[name] for name in FLAGS if name in own]
 

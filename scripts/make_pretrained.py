@@ -30,7 +30,6 @@ from discovery.flag_files import FLAGS_FILE, read_flag_file
 from discovery.pretrained import SCORES_FILE, neutral_flags, score_at
 
 from . import entry_point
-from .run_package import package_of_run
 
 FLAGS = flags.FLAGS
 
@@ -66,8 +65,9 @@ def main(_) -> None:
     """Loads the model, writes its weights and what is known of them, and moves the folder into place."""
     import numpy as np
 
-    from discovery.reports.run_record import current_commit
+    from discovery.models_by_name import load_run, package_of_run
     from discovery.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
+    from discovery.training.run_facts import current_commit
     from discovery.training.run_folder import write_flags
     from discovery.training.snapshots import write_snapshot
 
@@ -82,8 +82,8 @@ def main(_) -> None:
     if not picture.is_file() or not picture.read_bytes().startswith(_PNG):
         raise UserError(f"--picture={picture}: there is no such file, or it is no PNG picture")
     run = Path(prefix).parent
-    package = package_of_run(run)
-    weights = {weight.path: np.asarray(weight.value) for weight in package.load_run(prefix).weights}
+    model = load_run(package_of_run(run), prefix)
+    weights = {weight.path: np.asarray(weight.value) for weight in model.weights}
     step = int(read_snapshot(prefix)[GLOBAL_STEP])
     run_flags = neutral_flags(read_flag_file(run / FLAGS_FILE), out.name)
     scores = read_scores([Path(path) for path in FLAGS.scores], step)
@@ -119,7 +119,7 @@ def main(_) -> None:
         raise UserError(f"cannot write {out}: {error.strerror or error}; choose another --out") from None
     print(f"{out}: {len(weights)} weights of {prefix}, {n_bytes / 1e6:.1f} MB")
     print(f"{told['score']['name']}: {told['score']['value']:.4f}")
-    print(f"load it: {package.__name__}.load_pretrained({out.name!r})")
+    print(f"load it: {package_of_run(run)}.load_pretrained({out.name!r})")
 
 
 def read_scores(paths: list[Path], step: int) -> dict[str, dict[str, Any]]:

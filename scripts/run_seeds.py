@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from discovery import UserError
-from discovery.reports.published_results import scripts_of
+from discovery.experiments import experiment
 
 from . import entry_point
 
@@ -43,9 +43,8 @@ _OWN = ("seed", "name", "logdir", "out_dir", "run_suffix")
 def main(arguments: Sequence[str]) -> None:
     """Trains, scores and tells."""
     from discovery.reports.comparison_page import comparison_page, read_runs
-    from discovery.reports.html_page import save_page
-    from discovery.training.disk_errors import writing
     from discovery.training.run_folder import read_flags
+    from discovery.whole_files import save_text, writing
 
     command = list(arguments[1:])
     check(command)
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
         run([*command, f"--seed={seed}", f"--name={name}", f"--logdir={out}/{{name}}"], seed)
         if not scored(out / name):
             script = evaluation_of(out / name)
-            run([sys.executable, "-m", script, f"--snapshot={out / name}"], seed)
+            run([sys.executable, "-m", f"{__package__}.{script}", f"--snapshot={out / name}"], seed)
         folders.append(out / name)
     runs = read_runs(folders)
     scores = over_seeds([record for _, record in runs])
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
         (out / "seeds.html", comparison_page(runs)),
     ):
         with writing(path):
-            save_page(path, text)
+            save_text(path, text)
     for evaluation, values in scores.items():
         print(f"{evaluation}, {FLAGS.n_seeds} seeds, mean ± deviation:")
         for score, of in values.items():
@@ -118,11 +117,7 @@ def evaluation_of(folder: Path) -> str:
     """
     from discovery.training.run_folder import read_flags
 
-    model = read_flags(folder).get("model", "")
-    scripts = scripts_of(model)
-    if scripts is None:
-        raise UserError(f"{folder}: --model={model} is not known, so nothing scores it")
-    return scripts[1][0]
+    return experiment(read_flags(folder).get("model", "")).evaluations[0]
 
 
 def over_seeds(runs: Sequence[RunRecord]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -5,7 +5,7 @@ Stored scenes:      ... --data_path=tetrominoes.h5
 Your own images:    python -m scripts.train_emorl --data_path=FOLDER --name=mine
 Several replicas:   ... --strategy=mirrored --replicas=2
 Several workers:    scripts/launch_local.sh 2 ... --strategy=multi_worker   (hosts: docs/distributed.md)
-The same command again goes on from the last snapshot; --overwrite starts anew.
+The same command again resumes from the last snapshot; --overwrite starts anew.
 """
 
 from __future__ import annotations
@@ -17,31 +17,24 @@ from absl import flags
 
 from discovery import UserError
 from discovery.training.train_config import TrainConfig
-from emorl.refinement_curriculum import refinement_curriculum
 
-from . import emorl_flags, entry_point, training_flags
+from . import emorl_flags, entry_point, training_flags, training_script
 from .help_text import topic
+from .option_flags import read_flags
 
 if TYPE_CHECKING:
-    from discovery import DataSource, TrainableModel
-    from discovery.distributed.replicas import Replicas
-    from discovery.training.optimization import Optimization
+    from discovery import DataSource
 
 FLAGS = flags.FLAGS
 
-training_flags.define()
+#: Settings that the original calls otherwise.
+_RENAMED = ("max_train_steps", "report_loss_steps", "summary_steps", "snapshot_steps")
+
+training_flags.define(leave_out=_RENAMED)
 emorl_flags.define()
+training_script.define_learning(emorl_flags.PACKAGE)
 topic("Training")  # the original's training.*
 flags.DEFINE_integer("iters", 500_000, "Number of training steps.", lower_bound=0)
-flags.DEFINE_list(
-    "refinement_curriculum", ["-1:3", "100000:1", "200000:1"], "Refinement steps from a training step on."
-)
-flags.DEFINE_float("lr", 3e-4, "Learning rate of Adam.", lower_bound=0.0)
-flags.DEFINE_boolean("use_scheduler", False, "Warms the learning rate up and lets it decay.")
-flags.DEFINE_integer("warmup", 10_000, "Steps of the warm-up.", lower_bound=1)
-flags.DEFINE_float("decay_rate", 0.5, "Factor of the learning rate after --decay_steps.", lower_bound=0.0)
-flags.DEFINE_integer("decay_steps", 100_000, "Steps over which it decays by that factor.", lower_bound=1)
-flags.DEFINE_boolean("clip_grad_norm", True, "Clips the gradients' global norm to 5.")
 flags.DEFINE_integer(
     "tensorboard_freq", 100, "Steps between reports and TensorBoard summaries.", lower_bound=1
 )
@@ -73,56 +66,14 @@ flags.DEFINE_integer(
 FLAGS.set_default("ema", 0.0)
 FLAGS.set_default("plot", True)
 
-
-def check() -> None:
-    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
-    emorl_flags.check()
-    refinement_curriculum(FLAGS.refinement_curriculum)
-
-
-def main(_) -> None:
-    """Reads flags, then data, then builds the model: mistakes show before the run's folder is touched."""
-    from discovery.training.loop import train
-    from emorl.plots import emorl_plots
-
-    config = train_config()
-    folder = run_folder()
-    if FLAGS.load_from_checkpoint != bool(FLAGS.checkpoint):
-        raise UserError(
-            f"--load_from_checkpoint={FLAGS.load_from_checkpoint} --checkpoint={FLAGS.checkpoint}: "
-            "give both, to begin with a snapshot of another run, or none"
-        )
-    if FLAGS.checkpoint and FLAGS.weights_from:
-        raise UserError(f"--weights_from={FLAGS.weights_from}: give it or --checkpoint, not both")
-    begin_with = FLAGS.checkpoint or FLAGS.weights_from
-    entry_point.make_deterministic(FLAGS.deterministic)
-    replicas = training_flags.replicas(FLAGS.batch_size)
-    model, data, steps = recipe(config, replicas)
-    data = with_threads(with_validation(data), FLAGS.num_workers)
-
-    training_flags.warn_of_slow_precision()
-    training_flags.warn_of_late_starts(config.max_train_steps, "cosine_from")
-    shaping = emorl_flags.architecture_flags()
-    with training_flags.prepared_folder(folder, replicas, shaping, model, begin_with):
-        train(
-            model,
-            data,
-            config,
-            folder,
-            **steps._asdict(),
-            replicas=replicas,
-            plots=lambda model, batch, step: emorl_plots(model, batch),
-            flags=training_flags.as_text(),
-            facts=training_flags.facts() | {"data": dict(data.sets)},
-            begin_with=begin_with,
-            weights_alone=bool(FLAGS.weights_from),
-            bar=FLAGS.tqdm,
-        )
+#: The flags of models and data.
+described = emorl_flags
 
 
 def train_config() -> TrainConfig:
     """Returns the settings that the flags give."""
-    return training_flags.train_config(
+    return read_flags(
+        TrainConfig,
         max_train_steps=FLAGS.iters,
         report_loss_steps=FLAGS.tensorboard_freq,
         summary_steps=FLAGS.tensorboard_freq,
@@ -131,31 +82,30 @@ def train_config() -> TrainConfig:
     )
 
 
-def recipe(config: TrainConfig, replicas: Replicas) -> tuple[TrainableModel, DataSource, Optimization]:
-    """Returns the model that the flags describe, what it learns from, and how."""
-    from discovery.training.gradient_clipping import Clipping
-    from discovery.training.optimization import Optimization
-    from discovery.training.optimizers import Adam
-    from discovery.training.schedules import Constant, WarmUpAndDecay
+def check() -> None:
+    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    emorl_flags.check()
+    train_config()
+    training_script.learning_options()
+    if FLAGS.load_from_checkpoint != bool(FLAGS.checkpoint):
+        raise UserError(
+            f"--load_from_checkpoint={FLAGS.load_from_checkpoint} --checkpoint={FLAGS.checkpoint}: "
+            "give both, to begin with a snapshot of another run, or none"
+        )
+    if FLAGS.checkpoint and FLAGS.weights_from:
+        raise UserError(f"--weights_from={FLAGS.weights_from}: give it or --checkpoint, not both")
 
-    iterations_at = refinement_curriculum(FLAGS.refinement_curriculum)
-    data = emorl_flags.load_data(factors=False, masks=False)
-    with replicas.scope():
-        model = emorl_flags.make_model(FLAGS.seed)
-    scheduled = WarmUpAndDecay(FLAGS.lr, FLAGS.warmup, FLAGS.decay_rate, FLAGS.decay_steps)
-    refined = FLAGS.model == "EfficientMORL"
-    return (
-        model,
-        data,
-        Optimization(
-            optimizer=Adam(),
-            schedule=training_flags.with_cosine(scheduled if FLAGS.use_scheduler else Constant(FLAGS.lr)),
-            # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
-            clipping=Clipping(
-                norm=5.0 if FLAGS.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6
-            ),
-            options_at=lambda step: {"refinement_iters": iterations_at(step)} if refined else {},
-        ),
+
+def main(_) -> None:
+    """Trains what the flags describe."""
+    training_script.train_as_described(
+        emorl_flags,
+        train_config(),
+        run_folder(),
+        begin_with=FLAGS.checkpoint or FLAGS.weights_from,
+        weights_alone=bool(FLAGS.weights_from),
+        prepare=lambda data: with_threads(with_validation(data), FLAGS.num_workers),
+        bar=FLAGS.tqdm,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,11 @@ from discovery import UserError
 from discovery.training.train_config import TrainConfig
 
 from .help_text import own_flags, topic, value_text
+from .option_flags import define_flags
 
 if TYPE_CHECKING:
     from discovery import TrainableModel
     from discovery.distributed.replicas import Replicas
-    from discovery.training.schedules import Schedule
 
 FLAGS = flags.FLAGS
 
@@ -29,8 +28,12 @@ _OF_THE_HOST = {
 }
 
 
-def define() -> None:
-    """Defines them."""
+def define(leave_out: Collection[str] = ()) -> None:
+    """Defines them.
+
+    Args:
+        leave_out: settings that a script calls otherwise.
+    """
     topic("The run")
     flags.DEFINE_string("name", None, "Name of the run; its folder is --logdir with {name} filled in.")
     flags.mark_flag_as_required("name")
@@ -48,67 +51,13 @@ def define() -> None:
     flags.DEFINE_integer("replicas", 0, "Number of replicas, logical CPU devices without GPUs; 0: automatic.")
     flags.DEFINE_float("join_secs", 600.0, "Several workers: how long to wait for all to be there.")
     flags.DEFINE_boolean("deterministic", False, "Asks TensorFlow for bit-wise repeatable operations.")
-    flags.DEFINE_boolean("check_numerics", False, "Stops at the first NaN or infinity, naming the operation.")
-    flags.DEFINE_integer("steps_per_call", 1, "Most steps between returns to Python; changes no number.")
     flags.DEFINE_integer(
         "intra_op_threads",
         0,
         "Threads of one operation; 0: TensorFlow's choice; 1 where all are small.",
         lower_bound=0,
     )
-    flags.DEFINE_boolean("jit_compile", False, "XLA compiles the step as a whole: for GPUs, one replica.")
-
-    topic("Learning rate")
-    flags.DEFINE_integer(
-        "cosine_from", 0, "With --cosine_steps: the step where the fall begins.", lower_bound=0
-    )
-    flags.DEFINE_integer(
-        "cosine_steps",
-        0,
-        "Steps over which the learning rate falls by half a cosine; 0: none.",
-        lower_bound=0,
-    )
-    flags.DEFINE_float(
-        "cosine_to", 0.02, "Factor of the learning rate after it.", lower_bound=0.0, upper_bound=1.0
-    )
-
-    topic("Reports")
-    flags.DEFINE_float("ema", 0.9, "Weight of the past in the moving averages of reports; 0: none.")
-    flags.DEFINE_integer("run_updates_every", 10, "Steps between updates of these averages.")
-    flags.DEFINE_boolean("global_ema_update", True, "False: the averages are updated at reports only.")
-    flags.DEFINE_boolean("plot", False, "Writes pictures of intermediate results.")
-    flags.DEFINE_integer("plot_steps", 1000, "Steps between pictures.")
-    flags.DEFINE_float(
-        "plot_share",
-        0.01,
-        "Pictures are passed over while earlier ones took more than this part of the time; 0: none is.",
-    )
-
-    topic("Snapshots")
-    flags.DEFINE_integer("snapshot_secs", 3600, "Seconds between snapshots; 0: none by time.")
-    flags.DEFINE_integer("snapshots_to_keep", 5, "Latest snapshots that are kept; 0: all.")
-
-
-def train_config(**values: Any) -> TrainConfig:
-    """Returns the settings that the flags give; `values` are those that the script calls otherwise."""
-    names = [field.name for field in dataclasses.fields(TrainConfig) if field.name in FLAGS]
-    return TrainConfig(**({name: FLAGS[name].value for name in names} | values))
-
-
-def with_cosine(schedule: Schedule) -> Schedule:
-    """Lets a learning rate fall by half a cosine, where the flags say so.
-
-    Raises:
-        UserError: the fall has a beginning or a depth, and no length.
-    """
-    from discovery.training.schedules import CosineFall
-
-    if FLAGS.cosine_steps:
-        return CosineFall(schedule, FLAGS.cosine_from, FLAGS.cosine_steps, FLAGS.cosine_to)
-    for name in ("cosine_from", "cosine_to"):
-        if FLAGS[name].value != FLAGS[name].default:
-            raise UserError(f"--{name}={FLAGS[name].value}: give --cosine_steps too, the length of the fall")
-    return schedule
+    define_flags(TrainConfig, leave_out)
 
 
 def warn_of_late_starts(n_steps: int, *names: str) -> None:

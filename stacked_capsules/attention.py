@@ -11,9 +11,6 @@ from stacked_capsules.dense import dense
 from stacked_capsules.present_points import PresentPoints
 from stacked_capsules.safe_math import safe_log
 
-#: What the presence of a point does to attention, see `attend`.
-PRESENCE_MASKS = ("as_run", "log")
-
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class MultiHeadAttention(keras.layers.Layer):

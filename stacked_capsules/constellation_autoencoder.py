@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import keras
@@ -11,13 +12,18 @@ import tensorflow as tf
 from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 from discovery.checked_arrays import checked_points
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
+from stacked_capsules.configuration import ConstellationConfig
 from stacked_capsules.constellation_capsule import ConstellationCapsule, PointVotes
 from stacked_capsules.constellation_decoder import ConstellationDecoder
+from stacked_capsules.object_capsules import CapsuleLayer
+from stacked_capsules.older_keras_files import constellation_options
 from stacked_capsules.segmentation_metric import correctly_grouped
-from stacked_capsules.serialization import arguments_of, rebuilt_arguments
 from stacked_capsules.set_transformer import SetTransformer
-from stacked_capsules.sparsity import between_examples, check_sparsity_type, within_example
-from stacked_capsules.vote_likelihood import VoteExplanation
+from stacked_capsules.sparsity import between_examples, within_example
+from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteExplanation
+
+#: Fixed in the original: kinds of sparsity losses, and the number of classes that l2 assumes.
+_PRIOR_LOSS, _POSTERIOR_LOSS, _N_CLASSES = "l2", "entropy", 2
 
 
 class ConstellationOutputs(NamedTuple):
@@ -61,65 +67,39 @@ class ConstellationAutoencoder(TrainableModel):
     """Infers objects from points, and points from objects.
 
     Args:
-        encoder: (points [B, N, 2], presence [B, N]) -> [B, O, d].
-        decoder: The capsules, or the plain decoder to compare them with.
-        n_classes: Number of classes of examples that the l2 sparsity losses assume.
-        dynamic_l2_weight: Of the predicted part-to-object relations' norm.
-        mixing_kl_weight: Of the divergence of the votes' mixing probabilities from the uniform distribution.
-        sparsity_weight: Of the cross entropy between a capsule's presence and whether it wins several points.
-        prior_sparsity_loss_type: "entropy", "kl" or "l2", of the capsules' presences.
-        prior_within_example_sparsity_weight: Of few capsules in each example.
-        prior_between_example_sparsity_weight: Of examples spread over the capsules.
-        prior_within_example_constant: Number of active capsules that l2 aims at; 0: O / n_classes.
-        posterior_sparsity_loss_type: The same for the share of points that each vote explains.
-        posterior_within_example_sparsity_weight: See above.
-        posterior_between_example_sparsity_weight: See above.
-        capsule_presence: What the prior sparsity losses see: "binary" (is a vote likelier than the dummy? as
-            published; these losses have no gradient then) or "soft" (the probability).
-        posterior_points: Which points the posterior sparsity losses count: "all", as published, so that a
-            capsule can also have its share of the points that are absent, or "present".
+        config: Its options.
     """
 
-    def __init__(
-        self,
-        encoder: SetTransformer,
-        decoder: ConstellationCapsule | ConstellationDecoder,
-        n_classes: int = 2,
-        dynamic_l2_weight: float = 0.0,
-        mixing_kl_weight: float = 0.0,
-        sparsity_weight: float = 0.0,
-        prior_sparsity_loss_type: str = "kl",
-        prior_within_example_sparsity_weight: float = 0.0,
-        prior_between_example_sparsity_weight: float = 0.0,
-        prior_within_example_constant: float = 0.0,
-        posterior_sparsity_loss_type: str = "kl",
-        posterior_within_example_sparsity_weight: float = 0.0,
-        posterior_between_example_sparsity_weight: float = 0.0,
-        capsule_presence: str = "binary",
-        posterior_points: str = "all",
-        name: str = "constellation_autoencoder",
-        **kwargs,
-    ):
+    def __init__(self, config: ConstellationConfig, name: str = "constellation_autoencoder", **kwargs):
         super().__init__(name=name, **kwargs)
-        if capsule_presence not in ("binary", "soft"):
-            raise UserError(f"capsule_presence: {capsule_presence!r} is not known, use binary or soft")
-        if posterior_points not in ("all", "present"):
-            raise UserError(f"posterior_points: {posterior_points!r} is not known, use all or present")
-        self.encoder = encoder
-        self.decoder = decoder
-        self.n_classes = n_classes
-        self.dynamic_l2_weight = dynamic_l2_weight
-        self.mixing_kl_weight = mixing_kl_weight
-        self.sparsity_weight = sparsity_weight
-        self.prior_sparsity_loss_type = check_sparsity_type(prior_sparsity_loss_type)
-        self.prior_within_example_sparsity_weight = prior_within_example_sparsity_weight
-        self.prior_between_example_sparsity_weight = prior_between_example_sparsity_weight
-        self.prior_within_example_constant = prior_within_example_constant
-        self.posterior_sparsity_loss_type = check_sparsity_type(posterior_sparsity_loss_type)
-        self.posterior_within_example_sparsity_weight = posterior_within_example_sparsity_weight
-        self.posterior_between_example_sparsity_weight = posterior_between_example_sparsity_weight
-        self.capsule_presence = capsule_presence
-        self.posterior_points = posterior_points
+        self.config = config
+        self.encoder = SetTransformer(
+            n_layers=4,
+            n_heads=4,
+            n_dims=128,
+            n_output_dims=32,
+            n_outputs=config.n_caps,
+            layer_norm=True,
+            presence_mask=config.presence_mask,
+            skip_absent=config.skip_absent_points,
+            n_lanes=config.encoder_lanes,
+            name="encoder",
+        )
+        noise = {"noise_scale": config.presence_noise, "eval_noise": config.eval_noise}
+        if config.decoder == "plain":
+            self.decoder = ConstellationDecoder(config.n_caps, config.n_votes, **noise, name="decoder")
+        else:
+            capsules = CapsuleLayer(
+                n_caps=config.n_caps,
+                n_votes=config.n_votes,
+                n_caps_params=config.n_caps_params,
+                learn_vote_scale=True,
+                noise_type="uniform",
+                **noise,
+                name="capsules",
+            )
+            likelihood = OrderInvariantVoteLikelihood(config.n_votes, name="likelihood")
+            self.decoder = ConstellationCapsule(capsules, likelihood, name="decoder")
 
     def build(self, input_shape=None):
         """Creates every weight; none depends on the number of points."""
@@ -151,7 +131,7 @@ class ConstellationAutoencoder(TrainableModel):
             caps_encoding=encoding,
             objects=objects,
             votes=votes,
-            caps_presence_prob=soft if self.capsule_presence == "soft" else tf.reduce_max(binary, 2),
+            caps_presence_prob=soft if self.config.capsule_presence == "soft" else tf.reduce_max(binary, 2),
             caps_presence_soft=soft,
             mass_explained_by_capsule=tf.reduce_sum(self._per_capsule(mass), 2),
         )
@@ -230,7 +210,7 @@ class ConstellationAutoencoder(TrainableModel):
         mixing_kl = tf.exp(votes.mixing_log_prob) * (votes.mixing_log_prob + math.log(n_points))  # [B, M + 1]
         # per vote, not per capsule, as published
         mixing_probs = votes.posterior_mixing_probs  # [B, N, M]
-        if self.posterior_points == "present":
+        if self.config.posterior_points == "present":
             mixing_probs *= presence[..., tf.newaxis]
         posterior = tf.reduce_sum(mixing_probs, 1) / n_points  # [B, M]
         prior = outputs.caps_presence_prob  # [B, O]
@@ -240,11 +220,9 @@ class ConstellationAutoencoder(TrainableModel):
             "mixing_kl": tf.reduce_sum(mixing_kl, 1),
             "sparsity_loss": tf.reduce_sum(activity * tf.cast(wins > 0, wins.dtype), 1),
             "mean_scale": tf.reduce_mean(objects.scale, 1),
-            "posterior_within_sparsity_loss": within_example(
-                self.posterior_sparsity_loss_type, posterior, self.n_classes
-            ),
+            "posterior_within_sparsity_loss": within_example(_POSTERIOR_LOSS, posterior, _N_CLASSES),
             "prior_within_sparsity_loss": within_example(
-                self.prior_sparsity_loss_type, prior, self.n_classes, self.prior_within_example_constant
+                _PRIOR_LOSS, prior, _N_CLASSES, self.config.prior_within_example_constant
             ),
         }
         others = {"count": tf.ones_like(presence[:, 0]), "posterior": posterior, "prior": prior, "wins": wins}
@@ -258,10 +236,9 @@ class ConstellationAutoencoder(TrainableModel):
 
         count = totals["count"]  # [], size of the global batch
         metrics = {name: totals[name] / count for name in per_example}
-        for kind in ("posterior", "prior"):
-            loss_type = getattr(self, f"{kind}_sparsity_loss_type")
+        for kind, loss_type in (("posterior", _POSTERIOR_LOSS), ("prior", _PRIOR_LOSS)):
             metrics[f"{kind}_between_sparsity_loss"] = between_examples(
-                loss_type, totals[kind], count, self.n_classes
+                loss_type, totals[kind], count, _N_CLASSES
             )
         for k, wins_of_k in enumerate(tf.unstack(totals["wins"] / count)):
             metrics[f"votes_per_capsule_{k}"] = wins_of_k
@@ -272,23 +249,25 @@ class ConstellationAutoencoder(TrainableModel):
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {**super().get_config(), **arguments_of(self, ConstellationAutoencoder)}
+        return {**super().get_config(), "config": asdict(self.config)}
 
     @classmethod
     def from_config(cls, config):
-        """Rebuilds the model and its parts."""
-        return cls(**rebuilt_arguments(config))
+        """Rebuilds the model, of files that name its parts too, as they were written before."""
+        if "config" in config:
+            return cls(**{**config, "config": ConstellationConfig(**config["config"])})
+        return cls(constellation_options(config), name=config["name"])
 
     def _loss_weights(self):
         return {
             "log_prob": -1.0,
-            "mixing_kl": self.mixing_kl_weight,
-            "sparsity_loss": self.sparsity_weight,
-            "dynamic_weights_l2": self.dynamic_l2_weight,
-            "posterior_within_sparsity_loss": self.posterior_within_example_sparsity_weight,
-            "posterior_between_sparsity_loss": -self.posterior_between_example_sparsity_weight,
-            "prior_within_sparsity_loss": self.prior_within_example_sparsity_weight,
-            "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
+            "mixing_kl": self.config.mixing_kl_weight,
+            "sparsity_loss": self.config.sparsity_weight,
+            "dynamic_weights_l2": self.config.dynamic_l2_weight,
+            "posterior_within_sparsity_loss": self.config.posterior_within_example_sparsity_weight,
+            "posterior_between_sparsity_loss": -self.config.posterior_between_example_sparsity_weight,
+            "prior_within_sparsity_loss": self.config.prior_within_example_sparsity_weight,
+            "prior_between_sparsity_loss": -self.config.prior_between_example_sparsity_weight,
         }
 
     def _per_capsule(self, of_votes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -10,15 +11,17 @@ import tensorflow as tf
 
 from discovery import Batch, Seed, TrainableModel, UserError
 from stacked_capsules.classification_probe import ClassificationProbe
+from stacked_capsules.configuration import SCAEConfig
 from stacked_capsules.image_capsule import ImageCapsule
 from stacked_capsules.image_inference import ImageInference
 from stacked_capsules.image_losses import ImageLosses
 from stacked_capsules.image_outputs import ImageAutoencoderOutputs, Prediction, Reconstruction
+from stacked_capsules.object_capsules import CapsuleLayer
+from stacked_capsules.older_keras_files import image_options
 from stacked_capsules.part_capsules import PartCapsuleEncoder
-from stacked_capsules.serialization import arguments_of, rebuilt_arguments
 from stacked_capsules.set_transformer import SetTransformer
-from stacked_capsules.sparsity import check_sparsity_type
 from stacked_capsules.template_decoder import TemplateDecoder
+from stacked_capsules.vote_likelihood import VoteLikelihood
 
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
@@ -26,95 +29,65 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
     """Infers parts from an image and objects from parts; parts make the image, objects the parts.
 
     Args:
-        part_encoder: Images to parts.
-        part_decoder: Parts to images.
-        object_encoder: The set of parts to an encoding of each object.
-        object_decoder: Encodings to votes for the parts.
-        n_classes: Number of classes, of the probes and as the l2 sparsity losses assume.
-        dynamic_l2_weight: Weight of the predicted part-to-object relations' norm.
-        caps_ll_weight: Weight of the parts' log-likelihood under the votes.
-        vote_type: Poses that make the reconstruction: "enc" (as seen), "soft" (posterior mean of the votes)
-            or "hard" (the winning votes).
-        pres_type: Presences that make it: "enc", "soft" or "hard", likewise.
-        stop_grad_caps_inpt: No gradient from the object encoder to poses, presences and templates;
-            `special_features_gradient` scales that of special features.
-        stop_grad_caps_target: No gradient from the parts' likelihood to poses and presences.
-        prior_sparsity_loss_type: "entropy", "kl" or "l2", of prior presences.
-        prior_within_example_sparsity_weight: Weight of few objects in each example.
-        prior_between_example_sparsity_weight: Weight of examples spread over the objects.
-        prior_within_example_constant: Number of active capsules that l2 aims at; 0: O / n_classes.
-        posterior_sparsity_loss_type: The same, of the share of parts that each object explains.
-        posterior_within_example_sparsity_weight: Weight, see above.
-        posterior_between_example_sparsity_weight: Weight, see above.
-        primary_caps_sparsity_weight: Weight of the summed presences of parts.
-        weight_decay: Weight of half the squared norm of all kernels.
-        feed_templates: Show the parts' templates to the object encoder.
-        prep: What is reconstructed: "none" (the image) or "sobel" (its normalised edges).
-        special_features_gradient: Factor of the gradient that special features pass from the object encoder
-            to the part encoder; 1 as published.
+        config: Its options.
+
+    Raises:
+        UserError: An option is unknown.
     """
 
-    def __init__(
-        self,
-        part_encoder: PartCapsuleEncoder,
-        part_decoder: TemplateDecoder,
-        object_encoder: SetTransformer,
-        object_decoder: ImageCapsule,
-        n_classes: int = 10,
-        dynamic_l2_weight: float = 0.0,
-        caps_ll_weight: float = 0.0,
-        vote_type: str = "soft",
-        pres_type: str = "enc",
-        stop_grad_caps_inpt: bool = False,
-        stop_grad_caps_target: bool = False,
-        prior_sparsity_loss_type: str = "kl",
-        prior_within_example_sparsity_weight: float = 0.0,
-        prior_between_example_sparsity_weight: float = 0.0,
-        prior_within_example_constant: float = 0.0,
-        posterior_sparsity_loss_type: str = "kl",
-        posterior_within_example_sparsity_weight: float = 0.0,
-        posterior_between_example_sparsity_weight: float = 0.0,
-        primary_caps_sparsity_weight: float = 0.0,
-        weight_decay: float = 0.0,
-        feed_templates: bool = True,
-        prep: str = "none",
-        special_features_gradient: float = 1.0,
-        name: str = "image_autoencoder",
-        **kwargs,
-    ):
+    def __init__(self, config: SCAEConfig, name: str = "image_autoencoder", **kwargs):
         super().__init__(name=name, **kwargs)
-        for option, value, known in (
-            ("vote_type", vote_type, ("enc", "soft", "hard")),
-            ("pres_type", pres_type, ("enc", "soft", "hard")),
-            ("prep", prep, ("none", "sobel")),
-        ):
-            if value not in known:
-                raise UserError(f"{option}: {value!r} is not known, use one of {', '.join(known)}")
-        self.part_encoder = part_encoder
-        self.part_decoder = part_decoder
-        self.object_encoder = object_encoder
-        self.object_decoder = object_decoder
-        self.n_classes = n_classes
-        self.dynamic_l2_weight = dynamic_l2_weight
-        self.caps_ll_weight = caps_ll_weight
-        self.vote_type = vote_type
-        self.pres_type = pres_type
-        self.stop_grad_caps_inpt = stop_grad_caps_inpt
-        self.stop_grad_caps_target = stop_grad_caps_target
-        self.prior_sparsity_loss_type = check_sparsity_type(prior_sparsity_loss_type)
-        self.prior_within_example_sparsity_weight = prior_within_example_sparsity_weight
-        self.prior_between_example_sparsity_weight = prior_between_example_sparsity_weight
-        self.prior_within_example_constant = prior_within_example_constant
-        self.posterior_sparsity_loss_type = check_sparsity_type(posterior_sparsity_loss_type)
-        self.posterior_within_example_sparsity_weight = posterior_within_example_sparsity_weight
-        self.posterior_between_example_sparsity_weight = posterior_between_example_sparsity_weight
-        self.primary_caps_sparsity_weight = primary_caps_sparsity_weight
-        self.weight_decay = weight_decay
-        self.feed_templates = feed_templates
-        self.prep = prep
-        self.special_features_gradient = special_features_gradient
-        self.prior_probe = ClassificationProbe(n_classes, name="prior_probe")
-        self.posterior_probe = ClassificationProbe(n_classes, name="posterior_probe")
+        self.config = config
+        self.part_encoder = PartCapsuleEncoder(
+            n_caps=config.n_part_caps,
+            n_caps_dims=config.n_part_caps_dims,
+            n_features=config.n_part_special_features,
+            encoder_type=config.encoder_type,
+            strides=[int(stride) for stride in config.cnn_strides],
+            eval_noise=config.eval_noise,
+            precision=config.precision,
+            name="part_encoder",
+        )
+        self.part_decoder = TemplateDecoder(
+            output_size=(config.canvas_size, config.canvas_size),
+            template_size=(config.template_size, config.template_size),
+            n_templates=config.n_part_caps,
+            n_channels=config.n_channels,
+            n_features=config.n_part_special_features,
+            learn_output_scale=config.learn_output_scale,
+            colorize_templates=config.colorize_templates,
+            use_alpha_channel=config.use_alpha_channel,
+            template_nonlin=config.template_nonlin,
+            color_nonlin=config.color_nonlin,
+            template_seed=config.seed,
+            whole_batch=_in_whole_batches(config.pixel_likelihood),
+            name="part_decoder",
+        )
+        self.object_encoder = SetTransformer(
+            n_layers=3,
+            n_heads=1,
+            n_dims=16,
+            n_output_dims=256,
+            n_outputs=config.n_obj_caps,
+            layer_norm=True,
+            presence_mask=config.presence_mask,
+            name="object_encoder",
+        )
+        capsules = CapsuleLayer(
+            n_caps=config.n_obj_caps,
+            n_votes=config.n_part_caps,
+            n_caps_params=config.n_obj_caps_params,
+            learn_vote_scale=True,
+            noise_type="uniform",
+            noise_scale=config.presence_noise,
+            similarity_transform=False,
+            caps_dropout_rate=config.caps_dropout_rate,
+            eval_noise=config.eval_noise,
+            name="capsules",
+        )
+        self.object_decoder = ImageCapsule(capsules, VoteLikelihood(name="likelihood"), name="object_decoder")
+        self.prior_probe = ClassificationProbe(config.n_classes, name="prior_probe")
+        self.posterior_probe = ClassificationProbe(config.n_classes, name="posterior_probe")
 
     def build(self, input_shape=None):
         """Creates every weight; the size of images is the decoder's."""
@@ -125,7 +98,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         self.part_encoder.build(images)
         self.part_decoder.build((None, n_parts, n_features))
         n_dims = 6 + 1 + n_features
-        if self.feed_templates:
+        if self.config.feed_templates:
             n_dims += math.prod(self.part_decoder.template_size) * self.part_decoder.n_channels
         self.object_encoder.build((None, n_parts, n_dims))
         self.object_decoder.build((None, self.object_encoder.n_outputs, self.object_encoder.n_output_dims))
@@ -208,12 +181,14 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {**super().get_config(), **arguments_of(self, ImageAutoencoder)}
+        return {**super().get_config(), "config": asdict(self.config)}
 
     @classmethod
     def from_config(cls, config):
-        """Rebuilds the model and its parts."""
-        return cls(**rebuilt_arguments(config))
+        """Rebuilds the model, of files that name its parts too, as they were written before."""
+        if "config" in config:
+            return cls(**{**config, "config": SCAEConfig(**config["config"])})
+        return cls(image_options(config), name=config["name"])
 
     def _infer(self, images, training, seed):
         """Returns the outputs for which nothing is drawn, and the templates as the decoder takes them."""
@@ -238,12 +213,12 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
 
     def _infer_objects(self, parts, tiled, training, of_objects, of_encoder):
         """Returns the outputs for which nothing is drawn, by name."""
-        to_encoder = tf.stop_gradient if self.stop_grad_caps_inpt else tf.identity
-        to_likelihood = tf.stop_gradient if self.stop_grad_caps_target else tf.identity
+        to_encoder = tf.stop_gradient if self.config.stop_grad_caps_inpt else tf.identity
+        to_likelihood = tf.stop_gradient if self.config.stop_grad_caps_target else tf.identity
         inputs = [to_encoder(parts.pose), to_encoder(1.0 - parts.presence[..., tf.newaxis])]
         if parts.feature is not None:
-            inputs.append(scale_gradient(parts.feature, self.special_features_gradient))
-        if self.feed_templates:
+            inputs.append(scale_gradient(parts.feature, self.config.special_features_gradient))
+        if self.config.feed_templates:
             flat = tf.reshape(tiled, [-1, tiled.shape[1], math.prod(tiled.shape[2:])])  # [B, P, h * w * C]
             inputs.append(to_encoder(flat))
         encoding = self.object_encoder(
@@ -271,7 +246,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         parts, votes = inferred["parts"], inferred["votes"]
         pose = {"enc": parts.pose, "soft": votes.soft_winner, "hard": votes.winner}
         presence = {"enc": parts.presence, "soft": votes.soft_winner_pres, "hard": votes.winner_pres}
-        return pose[self.vote_type], presence[self.pres_type]
+        return pose[self.config.vote_type], presence[self.config.pres_type]
 
     def _reconstruct(self, pose, presence, templates, target, early_gradient=False):
         decoded = self.part_decoder(pose, presence, templates)
@@ -293,3 +268,9 @@ def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
         return x
     constant = tf.stop_gradient(x)
     return constant + factor * (x - constant)  # x to the last digit
+
+
+def _in_whole_batches(pixel_likelihood):
+    if pixel_likelihood == "auto":
+        return bool(tf.config.list_physical_devices("GPU"))
+    return pixel_likelihood == "whole"

@@ -86,10 +86,13 @@ class ImageLosses:
             "dynamic_weights_l2": inferred["objects"].dynamic_weights_l2,
             "log_prob": votes.log_prob,
             "posterior_within_sparsity_loss": within_example(
-                self.posterior_sparsity_loss_type, posterior, self.n_classes
+                self.config.posterior_sparsity_loss_type, posterior, self.config.n_classes
             ),
             "prior_within_sparsity_loss": within_example(
-                self.prior_sparsity_loss_type, prior, self.n_classes, self.prior_within_example_constant
+                self.config.prior_sparsity_loss_type,
+                prior,
+                self.config.n_classes,
+                self.config.prior_within_example_constant,
             ),
         }
         if "label" in batch:
@@ -103,7 +106,7 @@ class ImageLosses:
     def _total(self, terms, sums, batch_sum, learning):
         """Returns the loss and its terms over the global batch; kernels decay in the layers that learn."""
         one_each = tf.ones_like(next(iter(terms.values())))  # [B]
-        if self.weight_decay > 0.0:
+        if self.config.weight_decay > 0.0:
             kernels = [
                 tf.nn.l2_loss(w.value)
                 for layer in learning
@@ -116,24 +119,24 @@ class ImageLosses:
 
         count = totals["count"]  # [], size of the global batch
         metrics = {name: totals[name] / count for name in terms}
-        weights = {"weight_decay_loss": self.weight_decay}
+        weights = {"weight_decay_loss": self.config.weight_decay}
         if "rec_ll" in metrics:
-            weights |= {"rec_ll": -1.0, "primary_caps_l1": self.primary_caps_sparsity_weight}
+            weights |= {"rec_ll": -1.0, "primary_caps_l1": self.config.primary_caps_sparsity_weight}
         if "log_prob" in metrics:
             for kind in ("posterior", "prior"):
-                loss_type = getattr(self, f"{kind}_sparsity_loss_type")
+                loss_type = getattr(self.config, f"{kind}_sparsity_loss_type")
                 metrics[f"{kind}_between_sparsity_loss"] = between_examples(
-                    loss_type, totals[kind], count, self.n_classes
+                    loss_type, totals[kind], count, self.config.n_classes
                 )
             for k, wins_of_k in enumerate(tf.unstack(totals["wins"] / count)):
                 metrics[f"votes_per_capsule_{k}"] = wins_of_k
             weights |= {
-                "log_prob": -self.caps_ll_weight,
-                "dynamic_weights_l2": self.dynamic_l2_weight,
-                "posterior_within_sparsity_loss": self.posterior_within_example_sparsity_weight,
-                "posterior_between_sparsity_loss": -self.posterior_between_example_sparsity_weight,
-                "prior_within_sparsity_loss": self.prior_within_example_sparsity_weight,
-                "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
+                "log_prob": -self.config.caps_ll_weight,
+                "dynamic_weights_l2": self.config.dynamic_l2_weight,
+                "posterior_within_sparsity_loss": self.config.posterior_within_example_sparsity_weight,
+                "posterior_between_sparsity_loss": -self.config.posterior_between_example_sparsity_weight,
+                "prior_within_sparsity_loss": self.config.prior_within_example_sparsity_weight,
+                "prior_between_sparsity_loss": -self.config.prior_between_example_sparsity_weight,
             }
         if "prior_cls_acc" in metrics:
             metrics["best_cls_acc"] = tf.maximum(metrics["prior_cls_acc"], metrics["posterior_cls_acc"])
@@ -142,4 +145,4 @@ class ImageLosses:
         return loss, {"loss": loss, **metrics}
 
     def _target(self, images):
-        return normalized_sobel_edges(images) if self.prep == "sobel" else images  # [B, H, W, C]
+        return normalized_sobel_edges(images) if self.config.prep == "sobel" else images  # [B, H, W, C]

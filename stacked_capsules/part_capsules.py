@@ -9,13 +9,11 @@ import keras
 import tensorflow as tf
 
 from discovery import Seed, UserError, check_precision, convolution_dtype
+from stacked_capsules.configuration import ENCODER_TYPES
 from stacked_capsules.dense import dense
 from stacked_capsules.geometry import geometric_transform
 from stacked_capsules.initializers import fan_in_normal
 from stacked_capsules.presence_noise import presence_noise
-
-#: How the image's embedding becomes capsules, see `PartCapsuleEncoder`.
-ENCODER_TYPES = ("linear", "conv", "conv_att")
 
 
 class PartCapsules(NamedTuple):

@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from discovery import Seed, UserError
-from stacked_capsules.attention import PRESENCE_MASKS, MultiHeadAttention, attend
+from stacked_capsules.attention import MultiHeadAttention, attend
+from stacked_capsules.configuration import PRESENCE_MASKS
 from stacked_capsules.dense import dense
 from stacked_capsules.present_points import PresentPoints
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from discovery import UserError
+from stacked_capsules.configuration import SPARSITY_TYPES
 from stacked_capsules.safe_math import normalize, safe_log
-
-SPARSITY_TYPES = ("entropy", "kl", "l2")
 
 
 def within_example(kind: str, presence: tf.Tensor, n_classes: float, constant: float = 0.0) -> tf.Tensor:

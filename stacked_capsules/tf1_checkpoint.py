@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from discovery import TrainableModel, UserError
-from discovery.imported_state import ImportedState
+from discovery.imported_state import ImportedState, OriginalProgram
 from discovery.named_shapes import differences
 from discovery.snapshots import GLOBAL_STEP, read_snapshot
+from discovery.training.optimizers import RMSProp
 from stacked_capsules.tf1_variables import DUMMY_VOTE, model_variables
 
 #: Endings of RMSProp's slots: mean squares and momenta.
@@ -157,3 +158,20 @@ def _check(checkpoint, places):
 
 def _form(shape, dtype):
     return f"{'' if dtype == np.float32 else f'{np.dtype(dtype).name} '}{list(shape)}"
+
+
+IMAGE_PROGRAM = OriginalProgram(
+    read=read_tf1_checkpoint,
+    options=scae_options,
+    imported_state=imported_state,
+    optimizer=RMSProp(epsilon=1.0),
+    slots={MEAN_SQUARE: "rms", MOMENTUM: "momentum"},
+    untold=(
+        *("canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "prep"),
+        *("vote_type", "pres_type"),
+    ),
+)
+
+CONSTELLATION_PROGRAM = IMAGE_PROGRAM._replace(
+    options=constellation_options, untold=(), implied={"dataset": "constellation"}
+)

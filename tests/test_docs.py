@@ -8,7 +8,8 @@ import pytest
 import emorl.data
 import stacked_capsules.data
 from discovery.flag_files import options_of, read_config
-from stacked_capsules.experiments import SCAEConfig, make_scae
+from stacked_capsules.configuration import SCAEConfig
+from stacked_capsules.seeded_models import make_scae
 from tests.written_runs import write_run
 
 REPO = Path(__file__).parents[1]

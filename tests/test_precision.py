@@ -8,8 +8,10 @@ import tensorflow as tf
 
 import discovery.precision
 from discovery import Seed, UserError
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
-from stacked_capsules.experiments import SCAEConfig, make_scae
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
+from stacked_capsules.configuration import SCAEConfig
+from stacked_capsules.seeded_models import make_scae
 
 SLOTS = {"K": 2, "z_size": 8, "input_size": (3, 16, 16), "image_decoder": "small"}
 MODELS = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 import struct
 import warnings
 import zlib
@@ -86,21 +85,6 @@ def page(title: str, parts: Iterable[str]) -> str:
         parts: as HTML.
     """
     return _PAGE.format(title=escaped(title), policy=_POLICY, style=_STYLE, body="\n".join(parts))
-
-
-def save_page(path: Path, text: str) -> None:
-    """Writes all of a page or nothing.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    unfinished = path.with_name(f"{path.name}.tmp")
-    try:
-        unfinished.write_bytes(text.encode("utf-8"))
-        os.replace(unfinished, path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def escaped(text: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from discovery.experiments import experiments
+from discovery.installation import command
 from discovery.reports.html_page import (
     commands,
     details,
@@ -15,20 +17,19 @@ from discovery.reports.html_page import (
     page,
     panels,
     paragraph,
-    save_page,
     section,
     table,
 )
 from discovery.reports.metric_panels import is_main, metric_panel, metrics_of
 from discovery.reports.picture_captions import caption
 from discovery.reports.pictures_over_time import LEARNING_CURVES, copies
-from discovery.reports.published_results import published_results, scripts_of
+from discovery.reports.published_results import published_results
 from discovery.reports.run_record import RunRecord, read_run
 from discovery.reports.score_table import n_examples_text, score_rows
 from discovery.training.announcement import duration
-from discovery.training.disk_errors import writing
 from discovery.training.run_folder import REPORT_FILE
 from discovery.training.snapshots import list_snapshots
+from discovery.whole_files import save_text, writing
 
 #: Of pictures that a folder holds; more would make a page that telephones load slowly.
 _MOST_PICTURES, _MOST_OF_EVALUATION, _MOST_GIFS = 12, 4, 3
@@ -45,7 +46,7 @@ def write_report(folder: Path) -> Path:
     """
     path = folder / REPORT_FILE
     with writing(path):
-        save_page(path, report_page(folder))
+        save_text(path, report_page(folder))
     return path
 
 
@@ -197,19 +198,18 @@ def _of_evaluation(folder):
 
 
 def _commands(run):
-    known = scripts_of(run.flags.get("model", ""))
-    if not known:
+    kind = experiments().get(run.flags.get("model", ""))
+    if kind is None:
         return ""
     folder = str(run.folder)
-    train, evaluations = known
     return section(
         "Go on, and evaluate",
         paragraph("In a new shell, in the folder of this repository, first:"),
         commands(["source setup_virtualenv.sh"]),
         paragraph("Resumes from the newest snapshot; give a larger number of steps to train for longer:"),
-        commands([f"python -m {train} --flagfile={shlex.quote(f'{folder}/flags.txt')}"]),
+        commands([f"{command(kind.script)} --flagfile={shlex.quote(f'{folder}/flags.txt')}"]),
         paragraph("Scores the newest snapshot, and brings this page up to date:"),
-        commands([f"python -m {module} --snapshot={shlex.quote(folder)}" for module in evaluations]),
+        commands([f"{command(name)} --snapshot={shlex.quote(folder)}" for name in kind.evaluations]),
         paragraph("All pictures and curves, step by step:"),
         commands([f"tensorboard --logdir={shlex.quote(folder)}"]),
     )

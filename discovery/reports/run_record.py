@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import platform
 import re
-import shlex
-import subprocess
 import sys
-from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from discovery import UserError
-from discovery.reports.html_page import save_page
-from discovery.training.disk_errors import writing
 from discovery.training.run_folder import FACTS_FILE, METRICS_FILE, read_flags
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "unsupervised-object-discovery")
 #: An evaluation, its step and, where flags were changed, what marks it.
 _SCORES = re.compile(r"([^.]+)-(\d+)(\..+)?\.json")
 #: Texts and numbers of `run.json` about the run as a whole.
@@ -79,51 +70,6 @@ class RunRecord(NamedTuple):
     def curve(self, key: str) -> list[tuple[float, float]]:
         """Returns a metric's (step, value) pairs; empty where it was never told."""
         return [(report["step"], report[key]) for report in self.reports if key in report]
-
-
-def current_versions() -> dict[str, str]:
-    """Returns the versions of what runs now."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue  # a checkout is not installed
-    return found
-
-
-def write_facts(folder: Path, facts: Mapping[str, Any], step: int) -> None:
-    """Writes `run.json`: what ran, with which versions, and the steps from which it went on.
-
-    Args:
-        folder: of the run.
-        facts: what the run tells: `changed_flags` (text by name), `seed`, `device`, `parameters`.
-        step: from which the run goes on; 0 for a new one.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    resumed_at = [*(at for at in _facts(folder, [])[2] if at < step), step] if step else []
-    now = {
-        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "host": platform.node(),
-        "commit": current_commit(),
-        "command": shlex.join(["python", *sys.argv]),
-    }
-    first = _facts(folder, [])[3] if step else {}  # of a resumed run the beginning counts
-    told = {**facts, **now, "started": first.get("started", now["started"])}
-    told |= {"versions": current_versions(), "resumed_at": resumed_at}
-    with writing(folder / FACTS_FILE):
-        save_page(folder / FACTS_FILE, json.dumps(told, indent=2) + "\n")
-
-
-def current_commit() -> str | None:
-    """Returns the short hash of the checkout's commit; None where there is none."""
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def read_run(folder: Path) -> RunRecord:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from discovery import TrainableModel
-from discovery.reports.published_results import scripts_of
+from discovery.experiments import experiments
+from discovery.installation import command
 from discovery.training.run_folder import REPORT_FILE
 
 
@@ -42,10 +43,10 @@ def opening(
 
 def closing(folder: Path, step: int, model_kind: str) -> list[str]:
     """Returns the lines after the last step: where results are, and what to do next."""
-    known = scripts_of(model_kind)
+    kind = experiments().get(model_kind)
     lines = [f"done:       {step:,} steps; open {folder / REPORT_FILE}"]
     return lines + [
-        f"score it:   python -m {script} --snapshot={folder}" for script in (known[1] if known else ())
+        f"score it:   {command(name)} --snapshot={folder}" for name in (kind.evaluations if kind else ())
     ]
 
 

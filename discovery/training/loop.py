@@ -8,15 +8,13 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from discovery import Batch, DataSource, TrainableModel, UserError
 from discovery.distributed.replicas import Replicas, single_replica
 from discovery.distributed.shared_decisions import Agreement
-from discovery.reports.report_page import write_report
-from discovery.reports.run_record import write_facts
 from discovery.training.announcement import closing, n_parameters, opening, time_left
 from discovery.training.check_numerics import checked_numerics
 from discovery.training.devices import device_in_words, missing_gpu
@@ -24,6 +22,7 @@ from discovery.training.execution import Execution, StepMetrics, Validation
 from discovery.training.gradient_clipping import GRADIENT_STATISTICS, Clipping
 from discovery.training.interruption import Interruption
 from discovery.training.optimizers import Optimizer
+from discovery.training.run_facts import write_facts
 from discovery.training.run_folder import write_flags
 from discovery.training.run_log import MovingAverages, RunLog, SilentLog, progress_bar
 from discovery.training.schedules import Schedule
@@ -50,6 +49,7 @@ def train(
     replicas: Replicas | None = None,
     options_at: Callable[[int], Mapping[str, Any]] = lambda step: {},
     plots: Plots | None = None,
+    report: Callable[[Path], Any] = lambda folder: None,
     flags: Mapping[str, str] | None = None,
     facts: Mapping[str, Any] | None = None,
     begin_with: str | Path = "",
@@ -68,10 +68,11 @@ def train(
         folder: of the run, made by `discovery.training.run_folder.prepare_run_folder`.
         optimizer: the pure update.
         schedule: step -> learning rate.
-        clipping: of gradients; by default SCAE's, with the bounds of `config`.
+        clipping: of gradients; by default none.
         replicas: where it runs; by default one.
         options_at: step -> the model's keyword options in that phase; each combination is traced once.
         plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
+        report: is told the folder after the first report and after each snapshot; draws a page, say.
         flags: of the run, for `flags.txt`; nothing is written before the snapshot turned out to be of use.
         facts: about the run, for `run.json`: `changed_flags` and `seed`.
         begin_with: another run's snapshot, with which a run without snapshots of its own begins: it goes on
@@ -88,16 +89,40 @@ def train(
         KeyboardInterrupt: SIGINT or SIGTERM came, to any worker; its text says how to go on. A snapshot was
             written.
     """
-    replicas = replicas or single_replica()
-    clipping = clipping or Clipping(config.grad_value_clip, config.grad_norm_clip)
-    step = TrainingStep(model, optimizer, schedule, clipping, statistics_every=config.summary_steps)
-    told = (begin_with, weights_alone, bar, log)
-    run = _Run(step, data, config, Path(folder), replicas, options_at, plots, flags, facts, *told)
+    folder, replicas = Path(folder), replicas or single_replica()
+    step = TrainingStep(
+        model, optimizer, schedule, clipping or Clipping(), statistics_every=config.summary_steps
+    )
+    state = TrainState(model, optimizer, replicas)
+    log = _where_it_can(log) if replicas.is_chief else lambda line: None
+    told = {}
+    if replicas.is_chief:
+        told = begin_state(folder, state.named, model, log, begin_with, weights_alone)
+        if flags is not None:
+            write_flags(folder, flags)
+        if facts is not None:
+            about = {"device": device_in_words(replicas), "parameters": n_parameters(model)}
+            write_facts(folder, {**facts, **about}, int(state.step.numpy()))
+    replicas.share(state.named.values())
+    audience = _Audience(plots, report, log, bar, (flags or {}).get("model", ""))
+    run = _Run(
+        step, state, data, config, folder, replicas, options_at, audience, MovingAverages(config.ema, told)
+    )
     try:
         with checked_numerics(config.check_numerics), Interruption() as interruption:
             return run.to_the_end(interruption)
     finally:
         run.close()
+
+
+class _Audience(NamedTuple):
+    """Who is told how a run goes, and the model's kind, whose evaluations are named at the end."""
+
+    plots: Plots | None
+    report: Callable[[Path], Any]
+    log: Callable[[str], None]
+    bar: bool
+    model_kind: str
 
 
 def _where_it_can(log):
@@ -113,42 +138,17 @@ def _where_it_can(log):
 class _Run:
     """One call of `train`: what it holds beside the model's state, and what it does at which step."""
 
-    def __init__(
-        self,
-        step,
-        data,
-        config,
-        folder,
-        replicas,
-        options_at,
-        plots,
-        flags,
-        facts,
-        begin_with,
-        weights_alone,
-        bar,
-        log,
-    ):
+    def __init__(self, step, state, data, config, folder, replicas, options_at, audience, averages):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
-        self.replicas, self.options_at, self.plots = replicas, options_at, plots
+        self.replicas, self.options_at = replicas, options_at
+        self.plots, self.report, self.log, bar, self.model_kind = audience
+        self.state, self.averages = state, averages
         self.chief = replicas.is_chief
-        self.log = _where_it_can(log) if self.chief else lambda line: None
-        self.model_kind = (flags or {}).get("model", "")
-        self.state = TrainState(step.model, step.optimizer, replicas)
-        begin = (self.folder, self.state.named, self.model, self.log, begin_with, weights_alone)
-        report_state = begin_state(*begin) if self.chief else {}
-        if flags is not None and self.chief:
-            write_flags(folder, flags)
-        if facts is not None and self.chief:
-            about = {"device": device_in_words(replicas), "parameters": n_parameters(self.model)}
-            write_facts(folder, {**facts, **about}, int(self.state.step.numpy()))
-        replicas.share(self.state.named.values())
         self.agreement = Agreement(replicas)
-        self.averages = MovingAverages(config.ema, report_state)
-        self.step = self.saved_step = int(self.state.step.numpy())  # number of steps taken
+        self.step = self.saved_step = int(state.step.numpy())  # number of steps taken
         jit_compile = config.jit_compile and not config.check_numerics
-        self.execution = Execution(step, self.state, replicas, config.seed, jit_compile)
-        self.validation = Validation(step.model, self.state, replicas, config.seed)
+        self.execution = Execution(step, state, replicas, config.seed, jit_compile)
+        self.validation = Validation(step.model, state, replicas, config.seed)
         self.run_log = RunLog(folder, self.step) if self.chief else SilentLog()
         self.bar = progress_bar(self.step, config.max_train_steps, folder.name, bar and self.chief)
         self.unchecked: list[tuple[int, StepMetrics]] = []  # steps taken, and that call's metrics
@@ -306,7 +306,7 @@ class _Run:
         self.bar.clear()
         self.log(line)
         if not self.reported and self.chief:
-            self._only_reporting("report page", lambda: write_report(self.folder))
+            self._only_reporting("report page", lambda: self.report(self.folder))
         self.reported = True
 
     def _plot(self):
@@ -340,7 +340,7 @@ class _Run:
             write_snapshot(
                 self.folder, self.step, {**arrays, **self.averages.state()}, self.config.snapshots_to_keep
             )
-            self._only_reporting("report page", lambda: write_report(self.folder))
+            self._only_reporting("report page", lambda: self.report(self.folder))
         self.saved_step = self.step
         self.snapshot_time = time.monotonic()
         return os.path.join(self.folder, f"model.ckpt-{self.step}")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from discovery import UserError
 from discovery.flag_files import FLAGS_FILE, read_flag_file
-from discovery.training.disk_errors import writing
 from discovery.training.run_lock import LOCK_FILE
 from discovery.training.snapshots import list_snapshots, remove_unfinished
+from discovery.whole_files import writing
 
 METRICS_FILE = "metrics.jsonl"
 #: What ran, for the report: flags that differ from the defaults, versions, seed.

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from discovery.reports.pictures_over_time import forget_after, keep_small_copy
 from discovery.snapshots import REPORT_PREFIX
-from discovery.training.disk_errors import writing
 from discovery.training.run_folder import METRICS_FILE
+from discovery.whole_files import writing
 
 
 class MovingAverages:

@@ -20,7 +20,7 @@ from discovery.snapshots import (
     read_model,
     read_snapshot,
 )
-from discovery.training.disk_errors import writing
+from discovery.whole_files import writing
 
 _UNFINISHED = ".unfinished-"
 

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from discovery import UserError
+from discovery.options import option, same_option
+from emorl.configuration import SlotAttentionConfig
 
 DATASETS = ("tetrominoes", "multi_dsprites", "clevr6", "clevr6_128", "clevrtex", "images")
 #: Those that need no file.
@@ -23,42 +25,36 @@ _N_TRAIN = {"tetrominoes": 60_000, "multi_dsprites": 60_000}
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which scenes, and what of them; names as the original's `dataset.*`, where it has them.
+    """Which scenes, and what of them; names as the original's `dataset.*`, where it has them."""
 
-    Attributes:
-        dataset: One of `DATASETS`.
-        data_path: A file (.h5 or GZIP .tfrecords), CLEVRTEX's folder, for "images" a folder of PNG and JPEG
-            files, or a folder that holds `h5_path`; empty: the generator, for data sets that have one.
-        h5_path: Name of the file inside `data_path`.
-        batch_size: Of the global batch.
-        seed: Of the order of stored scenes and of the generated ones.
-        masks: Whether batches hold "mask".
-        factors: Whether batches hold "factors" and "visibility".
-        clevr_preprocess_style: "clevr-small" (96 pixels), "clevr-large" (128), or empty for no crop;
-            None: as the data set says.
-        shuffle: Whether stored training scenes are shuffled.
-        n_train: Size of the training set, of TFRecords and of `whole("train")` of a generator; None: as the
-            data set says (60,000, all of CLEVR). An h5 file and CLEVRTEX have a training set of their own.
-        n_test: Size of the test set, of TFRecords and generators.
-        max_objects: CLEVR scenes with more objects are skipped; None: as the data set says.
-        clevrtex_variant: Which of CLEVRTEX's variants.
-        input_size: (3, H, W) with H = W, that PNG and JPEG files are brought to; others stay as they are.
-    """
-
-    dataset: str = "tetrominoes"
-    data_path: str = ""
-    h5_path: str = ""
-    batch_size: int = 32
-    seed: int = 0
-    masks: bool = False
-    factors: bool = False
-    clevr_preprocess_style: str | None = None
-    shuffle: bool = True
-    n_train: int | None = None
-    n_test: int = 320
-    max_objects: int | None = None
-    clevrtex_variant: str = "full"
-    input_size: tuple[int, int, int] = (3, 64, 64)
+    dataset: str = option(
+        "tetrominoes", f"What is learned: {', '.join(DATASETS)}; images: scenes of your own.", topic="Data"
+    )
+    data_path: str = option(
+        "",
+        "An .h5 or GZIP .tfrecords file, or a folder: CLEVRTEX's, one of images, one that holds --h5_path; "
+        "empty: the generator.",
+    )
+    h5_path: str = option("", "Name of the file, where --data_path is a folder.")
+    masks: bool = option(False, "Without effect as a flag: an evaluation reads masks where it needs them.")
+    factors: bool = option(
+        False, "Without effect as a flag: an evaluation reads factors where it needs them."
+    )
+    clevr_preprocess_style: str | None = option(
+        None, f"{' or '.join(f'{style} ({size} pixels)' for style, size in STYLES.items())}; empty: no crop."
+    )
+    clevrtex_variant: str = option("full", f"Which CLEVRTEX: {', '.join(VARIANTS)}.")
+    batch_size: int = option(16, "Global batch size, over all replicas.")
+    seed: int = option(0, "Of the order of stored scenes and of the generated ones.", flag=False)
+    shuffle: bool = option(True, "Shuffles stored training scenes anew each epoch.")
+    n_train: int | None = option(
+        None, "Scenes of the training set, of generators and TFRecords; by default all, or 60,000."
+    )
+    n_test: int = option(320, "Scenes of the test set, of generators and TFRecords.")
+    max_objects: int | None = option(
+        None, "CLEVR scenes with more objects are passed over; None: as the data set says.", flag=False
+    )
+    input_size: tuple[int, int, int] = same_option(SlotAttentionConfig, "input_size")
 
     def completed(self) -> DataConfig:
         """Fills the data set's defaults in; raises `UserError` for options that are wrong."""
@@ -77,10 +73,10 @@ class DataConfig:
             raise UserError(
                 f"--clevr_preprocess_style={style}: one of {known}, and for CLEVR alone, not {name}."
             )
-        for option in ("batch_size", "n_train", "n_test", "max_objects"):
-            value = getattr(filled, option)
+        for number in ("batch_size", "n_train", "n_test", "max_objects"):
+            value = getattr(filled, number)
             if value is not None and value <= 0:
-                raise UserError(f"--{option}={value}: must be positive.")
+                raise UserError(f"--{number}={value}: must be positive.")
         if filled.seed < 0:
             raise UserError(f"--seed={filled.seed}: must not be negative.")
         if filled.clevrtex_variant not in VARIANTS:

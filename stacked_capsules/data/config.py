@@ -4,61 +4,72 @@ from __future__ import annotations
 
 import dataclasses
 
-DATASETS = ("mnist", "digits", "svhn", "cifar10", "tfrecord", "images", "constellation")
+from discovery import UserError
+from discovery.options import option, same_option
+from stacked_capsules.configuration import SCAEConfig
+
+#: Data sets of images -> "module:function" that reads both sets, images and labels in memory, of the options.
+IMAGE_SETS = {
+    "mnist": "stacked_capsules.data.mnist:read",
+    "digits": "stacked_capsules.data.digits:read",
+    "svhn": "stacked_capsules.data.tfds_images:read_svhn",
+    "cifar10": "stacked_capsules.data.tfds_images:read_cifar10",
+    "tfrecord": "stacked_capsules.data.tfrecord:read",
+    "images": "stacked_capsules.data.image_folder:read",
+}
+DATASETS = (*IMAGE_SETS, "constellation")
 #: Patterns of constellations that have a name.
 NAMED_GROUPS = {"basic": ((0,), (1,)), "all": ((0,), (1,), (2,), (3,))}
 
 
+def read_patterns(text: str) -> str | tuple[tuple[int, ...], ...]:
+    """Reads "0,1+2" as ((0,), (1, 2)); names of sets of patterns stay.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if text in NAMED_GROUPS:
+        return text
+    try:
+        return tuple(tuple(int(pattern) for pattern in group.split("+")) for group in text.split(","))
+    except ValueError:
+        known = ", ".join(NAMED_GROUPS)
+        raise UserError(f"--which_patterns={text}: give {known}, or one number for each object") from None
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Options of `load`.
+    """Options of `load`, which checks them."""
 
-    Attributes:
-        dataset: mnist, digits, svhn, cifar10, tfrecord, images or constellation.
-        data_dir: Where the bytes are; what it may point at depends on the data set, see docs/data.md.
-        batch_size: Examples of a global batch.
-        canvas_size: Side of the square image that the model sees; image files are resized to it, smaller
-            images of other sets are shifted in it.
-        n_channels: Channels that the images must have; image files are made gray (1) or color (3).
-        n_classes: Labels must lie in [0, n_classes).
-        seed: Seed of the order, the shifts and the constellations.
-        shuffle: Whether the training set comes in a new order each epoch; False is the original's.
-        epoch_order: images: how that order is drawn, by "swaps" or by a "sort", see `epoch_order.py`.
-        n_train: images: take only the first so many training examples; None: all.
-        valid_file: tfrecord: validation records; by default looked for in `data_dir`.
-        shuffle_corners: constellation: whether the points of an example come in random order.
-        gaussian_noise: constellation: standard deviation of noise on coordinates, before normalisation.
-        max_translation: constellation: translations are uniform in [0, 24 * max_translation).
-        rotation_percent: constellation: rotations are uniform within +-pi * rotation_percent.
-        which_patterns: constellation: "basic" (square, triangle), "all" (and pentagon, L), or one group of
-            pattern ids 0..3 per object; a group of several is a compound, see `constellation.layout`.
-        drop_prob: constellation: probability that an object is absent.
-        max_scale: constellation: scales are uniform in [1, 1 + max_scale).
-        min_scale: constellation: what a schedule has in place of `max_scale` at first.
-        use_scale_schedule: constellation: whether the range of scales grows from `min_scale` to `max_scale`.
-        schedule_steps: constellation: over how many steps.
-        n_examples: constellation: how many examples `whole` has.
-    """
+    dataset: str = option("mnist", f"What is learned: {', '.join(DATASETS)}.", topic="Data")
+    data_dir: str | None = option(None, "Folder with prepared TFDS data, mnist.npz, TFRecords or images.")
+    valid_file: str | None = option(None, "tfrecord: the validation file, where it is not in --data_dir.")
+    batch_size: int = option(32, "Global batch size, over all replicas.")
+    canvas_size: int = same_option(SCAEConfig, "canvas_size")
+    n_channels: int = same_option(SCAEConfig, "n_channels")
+    n_classes: int = same_option(SCAEConfig, "n_classes")
+    seed: int = option(0, "Seed of the order, the shifts and the constellations.", flag=False)
+    shuffle: bool = option(True, "Shuffles the training set anew each epoch; the original did not.")
+    epoch_order: str = option(
+        "swaps",
+        "Images: how that order is drawn: swaps, or a sort, which exported steps do without storing it.",
+    )
+    n_train: int | None = option(None, "Images: only the first so many for training.")
 
-    dataset: str = "mnist"
-    data_dir: str | None = None
-    batch_size: int = 32
-    canvas_size: int = 28
-    n_channels: int = 1
-    n_classes: int = 10
-    seed: int = 0
-    shuffle: bool = True
-    epoch_order: str = "swaps"
-    n_train: int | None = None
-    valid_file: str | None = None
-    shuffle_corners: bool = True
-    gaussian_noise: float = 0.0
-    max_translation: float = 1.0
-    rotation_percent: float = 0.5
-    which_patterns: str | tuple[tuple[int, ...], ...] = ((0,), (1,), (0,))
-    drop_prob: float = 0.5
-    max_scale: float = 3.0
-    min_scale: float = 3.0
-    use_scale_schedule: bool = False
-    schedule_steps: int = 0
-    n_examples: int = 10_000
+    which_patterns: str | tuple[tuple[int, ...], ...] = option(
+        ((0,), (1,), (0,)),
+        "Pattern of each object: 0 square, 1 triangle, 2 pentagon, 3 L; 0+1 a compound; or basic, or all.",
+        topic="Constellations",
+        text="0,1,0",
+        read=read_patterns,
+    )
+    shuffle_corners: bool = option(True, "Puts the points of an example in random order.")
+    gaussian_noise: float = option(0.0, "Standard deviation of noise on points, before normalization.")
+    drop_prob: float = option(0.5, "Probability that an object is absent.")
+    max_translation: float = option(1.0, "Translations are uniform in [0, 24 times it).")
+    rotation_percent: float = option(0.5, "Rotations are within +-pi times it.")
+    max_scale: float = option(3.0, "Objects are up to 1 + it times as large as their pattern.")
+    min_scale: float = option(3.0, "With --use_scale_schedule: the same at the start.")
+    use_scale_schedule: bool = option(False, "Lets the range of scales grow from --min_scale to --max_scale.")
+    schedule_steps: int = option(0, "Over how many steps it grows.")
+    n_examples: int = option(10_000, "How many examples a whole set of constellations has.", flag=False)

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from discovery import DataSource, UserError
-from stacked_capsules.data import constellation, digits, image_folder, mnist, tfds_images, tfrecord
+from discovery.experiments import function
+from stacked_capsules.data import constellation, image_folder, tfrecord
 from stacked_capsules.data.batches import from_arrays
-from stacked_capsules.data.config import DATASETS, DataConfig
+from stacked_capsules.data.config import DATASETS, IMAGE_SETS, DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
 from stacked_capsules.data.examples import ImageSets, check
-
-#: name -> function of the options that reads both sets, images and labels in memory.
-IMAGE_SETS = {
-    "mnist": mnist.read,
-    "digits": digits.read,
-    "svhn": tfds_images.read_svhn,
-    "cifar10": tfds_images.read_cifar10,
-    "tfrecord": tfrecord.read,
-    "images": image_folder.read,
-}
 
 
 def load(config: DataConfig) -> DataSource:
@@ -47,7 +38,7 @@ def load(config: DataConfig) -> DataSource:
     classes = class_names(config)
     if classes and len(classes) != config.n_classes:
         raise UserError(f"{config.data_dir}: has {len(classes)} classes; set --n_classes={len(classes)}")
-    sets = IMAGE_SETS[config.dataset](config)
+    sets = function(IMAGE_SETS[config.dataset])(config)
     if config.n_train is not None:
         sets = sets._replace(train=_first(sets.train, config))
     for name, examples in (("training", sets.train), ("validation", sets.valid)):

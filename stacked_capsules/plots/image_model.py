@@ -37,8 +37,8 @@ def image_plots(model: TrainableModel, batch: Batch, n_examples: int = 6) -> dic
     pictures = {
         "reconstructions": reconstruction_picture(
             images,
-            {TITLES[model.vote_type]: bottom_up.mode.numpy(), "top-down": top_down.mode.numpy()},
-            normalized_sobel_edges(first["image"]).numpy() if model.prep == "sobel" else None,
+            {TITLES[model.config.vote_type]: bottom_up.mode.numpy(), "top-down": top_down.mode.numpy()},
+            normalized_sobel_edges(first["image"]).numpy() if model.config.prep == "sobel" else None,
         ),
         "object_capsules": object_capsule_picture(images, top_down.mode.numpy(), per_capsule, mass),
         "templates": template_picture(outputs.templates.numpy()),

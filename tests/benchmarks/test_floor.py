@@ -14,8 +14,10 @@ from benchmarks.floor import (
     measured_there,
 )
 from discovery import UserError
-from emorl.experiments import EMORLConfig, make_efficient_morl
-from stacked_capsules.experiments import ConstellationConfig, make_constellation
+from emorl.configuration import EMORLConfig
+from emorl.seeded_models import make_efficient_morl
+from stacked_capsules.configuration import ConstellationConfig
+from stacked_capsules.seeded_models import make_constellation
 
 
 def test_cases_are_those_of_the_benchmark():

@@ -3,13 +3,14 @@
 import tensorflow as tf
 
 from discovery import Seed
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
 from emorl.dual_gru import DualGRU, GRUCell
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from emorl.image_decoders import BigDecoder, IodineDecoder, SmallDecoder
 from emorl.image_encoder import ImageEncoder
 from emorl.inference_noise import SharedNoise
 from emorl.prior import ConditionalPrior
 from emorl.refinement import RefinementNetwork
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 from emorl.slot_inference import SlotInference
 from tests.conformance.case import Case, uniform
 

@@ -5,12 +5,13 @@ import numpy as np
 from stacked_capsules.attention import MultiHeadAttention
 from stacked_capsules.batched_dense import BatchedDense, BatchedMLP
 from stacked_capsules.classification_probe import ClassificationProbe
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.constellation_capsule import ConstellationCapsule
 from stacked_capsules.constellation_decoder import ConstellationDecoder
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 from stacked_capsules.image_capsule import ImageCapsule
 from stacked_capsules.object_capsules import CapsuleLayer
 from stacked_capsules.part_capsules import PartCapsuleEncoder
+from stacked_capsules.seeded_models import make_constellation, make_scae
 from stacked_capsules.set_transformer import SelfAttention, SetTransformer
 from stacked_capsules.template_decoder import TemplateDecoder
 from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteLikelihood

@@ -13,7 +13,7 @@ from discovery.flag_files import (
     read_run_flags,
     replaced,
 )
-from discovery.options import later_option
+from discovery.options import option
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Later(Options):
-    sharp: bool = later_option(False)
+    sharp: bool = option(False, later=True)
 
 
 KINDS = {"cat": Options}

@@ -26,9 +26,8 @@ def test_public_names_are_there(name):
 
 
 def test_modules_are_attributes_without_an_import_of_their_own():
-    code = (
-        "import emorl, stacked_capsules as s; s.experiments.SCAEConfig, s.data.loading.load, emorl.runs.Model"
-    )
+    names = "s.configuration.SCAEConfig, s.data.loading.load, emorl.named_models.Model"
+    code = f"import emorl, stacked_capsules as s; {names}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -50,6 +49,6 @@ def test_models_are_built_in_silence():
 
 
 def test_names_that_need_no_tensorflow_are_those_that_can_be_loaded():
-    images = stacked_capsules.data.loading.IMAGE_SETS
+    images = stacked_capsules.data.config.IMAGE_SETS
     assert set(stacked_capsules.data.DATASETS) == {*images, "constellation"}
     assert set(emorl.data.GENERATED) == set(emorl.data.GENERATORS)

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 
 SIZE = 10
 NET = {"K": 3, "z_size": 8, "input_size": (3, SIZE, SIZE), "image_decoder": "small"}

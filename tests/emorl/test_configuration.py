@@ -3,9 +3,10 @@
 import pytest
 
 from discovery import UserError
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
 from emorl.dual_gru import GRUCell
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
 from emorl.image_encoder import ImageEncoder
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 
 
 @pytest.mark.parametrize(

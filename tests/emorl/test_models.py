@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from discovery import Seed, UserError
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 from tests.emorl.small_models import KINDS, NET, SIZE, FixedNoise, images, make
 
 every_kind = pytest.mark.parametrize("kind", KINDS)

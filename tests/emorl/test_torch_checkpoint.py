@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from discovery import UserError
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 from emorl.torch_checkpoint import (
     MOMENTS,
     checkpoint_of,

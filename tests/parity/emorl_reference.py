@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 from emorl.torch_weights import keras_weights
 from tests.parity.golden_arrays import emorl_noise
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from emorl.configuration import EMORLConfig
 from emorl.data import DataConfig, load
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.evaluation import scenes
@@ -21,9 +22,9 @@ from emorl.evaluation.ari_mse_kl import ari_mse_kl
 from emorl.evaluation.dci import matched_objects
 from emorl.evaluation.latents import SlotMover, activeness, find_slots
 from emorl.evaluation.sample_viz import samples
-from emorl.experiments import EMORLConfig, make_efficient_morl
 from emorl.image_decoders import Decoding
 from emorl.metrics.disentanglement import latent_ranges, traversal_values
+from emorl.seeded_models import make_efficient_morl
 from emorl.stages import EfficientMORLOutputs, Stage
 from emorl.torch_weights import keras_weights
 from tests.emorl.evaluation.painted import source_of

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emorl.experiments import EMORLConfig, SlotAttentionConfig, make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention
 from tests.parity.emorl_reference import by_path, torch_layout
 
 STATISTICS = json.loads((Path(__file__).parent / "golden" / "init_stats_emorl.json").read_text())

@@ -10,7 +10,8 @@ import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
 from discovery.training.optimizers import RMSProp
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
+from stacked_capsules.seeded_models import make_constellation, make_scae
 from stacked_capsules.tf1_variables import Names, model_variables
 from tests.parity import golden_arrays
 from tests.parity.constant_noise import ConstantNoise

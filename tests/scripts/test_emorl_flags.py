@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
 from emorl.data import DataConfig
-from emorl.experiments import EMORLConfig, SlotAttentionConfig
 
 #: Every option of the original's Net.*, dataset.* and training.*, with its default.
 ORIGINAL = {

@@ -6,7 +6,8 @@ from PIL import Image
 
 from discovery.training.run_folder import write_flags
 from discovery.training.snapshots import write_snapshot
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
+from stacked_capsules.seeded_models import make_constellation, make_scae
 
 TINY = {"n_part_caps": "3", "n_obj_caps": "2", "canvas_size": "28"}
 

@@ -10,7 +10,7 @@ import pytest
 import emorl
 import stacked_capsules
 from discovery.export.exported_model import differences
-from stacked_capsules.experiments import ConstellationConfig
+from stacked_capsules.configuration import ConstellationConfig
 from tests.written_runs import write_run
 
 EXPORT = "scripts.export_model"

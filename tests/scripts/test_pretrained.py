@@ -16,11 +16,11 @@ import stacked_capsules
 import stacked_capsules.data
 from discovery import UserError, pretrained
 from discovery.flag_files import FLAGS_FILE, options_of, read_flag_file
+from discovery.models_by_name import load_pretrained, load_run, package_of_run
 from discovery.pretrained import neutral_flags, score_at
 from discovery.snapshots import find_snapshot, read_snapshot
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
-from scripts.run_package import package_of_run
-from scripts.scae_flags import read_patterns
+from stacked_capsules.data.config import read_patterns
 from stacked_capsules.evaluation.clustering import fit_cluster_classifier
 from stacked_capsules.evaluation.collect import collect, compiled_inference
 from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations
@@ -48,7 +48,7 @@ def data_config(config_class, run_flags, **values):
 def scores_anew(model, run_flags, told):
     """What the evaluation scripts score, of the same examples, with the same seed."""
     seed = told["seed"]
-    if isinstance(model, emorl.runs.Model):
+    if isinstance(model, emorl.named_models.Model):
         config = data_config(emorl.data.DataConfig, run_flags, masks=True)
         return ari_mse_kl(model, emorl.data.load(config), told["num_images"], seed).summary()
     stored = STORED.get(run_flags["dataset"])
@@ -78,7 +78,7 @@ def test_weights_give_the_score_that_they_are_told_to(name):
     score = about["score"]
     told = about["scores"][score["evaluation"]]
     assert score_at(told, score["name"]) == score["value"]
-    model = package_of_run(folder).load_pretrained(name)
+    model = load_pretrained(package_of_run(folder), name)
     measured = score["name"]
     if about["data"] in STORED:  # clusters of the test images alone, which needs no 60,000 others
         measured = measured.replace("transfer", "refit")
@@ -187,7 +187,7 @@ def test_scenes_and_constellations_are_evaluated_elsewhere(processes, tmp_path):
     more = {"dataset": "tetrominoes", "batch_size": "2", "n_test": "4", "seed": "0"}
     write_run(scenes, "EfficientMORL", model.config, model, **more)
     model = stacked_capsules.build("constellation")
-    config = stacked_capsules.experiments.ConstellationConfig()
+    config = stacked_capsules.configuration.ConstellationConfig()
     more = {"dataset": "constellation", "batch_size": "8", "which_patterns": "0,1,0", "seed": "0"}
     write_run(points, "constellation", config, model, **more)
     for folder, script, main in (
@@ -202,7 +202,7 @@ def test_scenes_and_constellations_are_evaluated_elsewhere(processes, tmp_path):
         assert ended.code == 0, ended.stderr
         assert contents(folder) == before
         told = json.loads((tmp_path / "scores.json").read_text())
-        loaded = package_of_run(folder).load_run(folder)
+        loaded = load_run(package_of_run(folder), folder)
         anew = scores_anew(loaded, read_flag_file(folder / FLAGS_FILE), told)
         assert score_at(anew, main) == pytest.approx(score_at(told, main), abs=1e-6)
 
@@ -249,8 +249,8 @@ def test_mistakes_make_nothing(processes, evaluated, flags_of, tmp_path, changed
 
 @pytest.mark.slow
 def test_large_weights_are_refused(processes, flags_of, tmp_path):
-    config = stacked_capsules.experiments.SCAEConfig(n_obj_caps=120)
-    write_run(tmp_path / "large", "scae", config, stacked_capsules.experiments.make_scae(config), step=4)
+    config = stacked_capsules.configuration.SCAEConfig(n_obj_caps=120)
+    write_run(tmp_path / "large", "scae", config, stacked_capsules.seeded_models.make_scae(config), step=4)
     mistake = processes.run(MAKE, *as_flags(flags_of | {"snapshot": tmp_path / "large"})).mistake
     assert "MB, more than the 16 MB that pretrained/ may have for one model" in mistake
     assert list(flags_of["out"].parent.iterdir()) == []
@@ -258,7 +258,7 @@ def test_large_weights_are_refused(processes, flags_of, tmp_path):
 
 @pytest.mark.slow
 def test_training_does_not_go_on_from_weights_alone(processes, tmp_path):
-    config = stacked_capsules.experiments.ConstellationConfig()
+    config = stacked_capsules.configuration.ConstellationConfig()
     folder = tmp_path / "points"
     write_run(folder, "constellation", config, stacked_capsules.build("constellation"))
     flags = (

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import stacked_capsules
-from stacked_capsules.experiments import ConstellationConfig
+from stacked_capsules.configuration import ConstellationConfig
 from tests.written_runs import write_run
 
 SCRIPT = "scripts.run_seeds"

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from discovery.training.train_config import TrainConfig
-from scripts.scae_flags import read_patterns
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.data import DataConfig
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig
+from stacked_capsules.data.config import read_patterns
+from stacked_capsules.learning_options import SCAETraining
 from tests.scripts.tiny_runs import IMAGES, POINTS
 
 #: Every flag of the original's training, data and model configurations, with its default.
@@ -66,7 +67,7 @@ def test_the_originals_flags_have_its_names_and_defaults(defaults):
     assert {name: defaults[name] for name in ORIGINAL} == ORIGINAL
 
 
-@pytest.mark.parametrize("options", [SCAEConfig, ConstellationConfig, DataConfig, TrainConfig])
+@pytest.mark.parametrize("options", [SCAEConfig, ConstellationConfig, DataConfig, SCAETraining, TrainConfig])
 def test_flags_have_the_defaults_of_the_options_they_set(defaults, options):
     """And all options can be set."""
     wanted = {field.name: field.default for field in dataclasses.fields(options)}

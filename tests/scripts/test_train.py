@@ -12,7 +12,8 @@ from PIL import Image
 from discovery.flag_files import options_of
 from discovery.snapshots import list_snapshots, read_snapshot
 from discovery.training.run_folder import read_flags
-from stacked_capsules.experiments import SCAEConfig, make_scae
+from stacked_capsules.configuration import SCAEConfig
+from stacked_capsules.seeded_models import make_scae
 from tests.scripts.tiny_runs import TRAIN, contents, metrics
 
 pytestmark = pytest.mark.slow

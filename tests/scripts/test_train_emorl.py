@@ -13,7 +13,8 @@ from discovery.training.optimizers import Adam
 from discovery.training.run_folder import write_flags
 from discovery.training.snapshots import write_snapshot
 from discovery.training.train_state import TrainState
-from emorl.experiments import EMORLConfig, make_efficient_morl
+from emorl.configuration import EMORLConfig
+from emorl.seeded_models import make_efficient_morl
 from tests.emorl.data.test_multi_object_records import BINARIZED, TETROMINOES, write
 from tests.scripts.tiny_runs import contents
 

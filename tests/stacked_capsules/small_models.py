@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
+from stacked_capsules.seeded_models import make_constellation, make_scae
 
 
 def small_scae(**options):

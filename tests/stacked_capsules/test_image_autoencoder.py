@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import keras
@@ -65,7 +66,7 @@ def test_weight_decay_is_of_all_kernels():
     loss, metrics = model.losses(batch, outputs)
     half_squared = sum(0.5 * np.sum(np.square(kernel.numpy())) for kernel in kernels)
     np.testing.assert_allclose(metrics["weight_decay_loss"], half_squared, rtol=1e-5)
-    model.weight_decay = 0.0
+    model.config = dataclasses.replace(model.config, weight_decay=0.0)
     np.testing.assert_allclose(loss - model.losses(batch, outputs)[0], 0.1 * half_squared, rtol=1e-4)
 
 
@@ -106,9 +107,9 @@ def test_finished_parts_are_seen_without_their_noise():
 def test_part_presences_can_be_penalised(model):
     batch = images()
     outputs = model(batch["image"])
-    model.primary_caps_sparsity_weight = 2.0
+    model.config = dataclasses.replace(model.config, primary_caps_sparsity_weight=2.0)
     penalised, metrics = model.losses(batch, outputs)
-    model.primary_caps_sparsity_weight = 0.0
+    model.config = dataclasses.replace(model.config, primary_caps_sparsity_weight=0.0)
     np.testing.assert_allclose(
         metrics["primary_caps_l1"], tf.reduce_sum(outputs.parts.presence) / 4, rtol=1e-6
     )
@@ -269,15 +270,18 @@ def test_compiles_for_any_batch(model):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"vote_type": "loud"}, "vote_type: 'loud' is not known, use one of enc, soft, hard"),
-        ({"pres_type": "loud"}, "pres_type: 'loud'"),
-        ({"prep": "canny"}, "prep: 'canny' is not known, use one of none, sobel"),
-        ({"prior_sparsity_loss_type": "l1"}, "sparsity loss: 'l1'"),
-        ({"encoder_type": "fc"}, "encoder_type: 'fc'"),
+        ({"vote_type": "loud"}, "vote_type must be one of enc, soft, hard, not 'loud'"),
+        ({"pres_type": "loud"}, "pres_type must be one of enc, soft, hard, not 'loud'"),
+        ({"prep": "canny"}, "prep must be one of none, sobel, not 'canny'"),
+        (
+            {"prior_sparsity_loss_type": "l1"},
+            "prior_sparsity_loss_type must be one of entropy, kl, l2",
+        ),
+        ({"encoder_type": "fc"}, "encoder_type must be one of linear, conv, conv_att, not 'fc'"),
         ({"template_nonlin": "relu7"}, "template_nonlin: 'relu7'"),
         ({"template_size": 24}, "larger than the canvas"),
-        ({"presence_mask": "none"}, "presence_mask: 'none'"),
-        ({"n_obj_caps": 0}, "n_obj_caps: 0, but it must be at least 1"),
+        ({"presence_mask": "none"}, "presence_mask must be one of as_run, log, not 'none'"),
+        ({"n_obj_caps": 0}, "n_obj_caps must be an integer of at least 1, not 0"),
         ({"cnn_strides": (2, 2, 2, 2)}, "too small"),
     ],
 )

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from discovery import UserError
 from discovery.training.optimizers import RMSProp
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
+from stacked_capsules.seeded_models import make_constellation, make_scae
 from stacked_capsules.tf1_checkpoint import (
     MEAN_SQUARE,
     MOMENTUM,

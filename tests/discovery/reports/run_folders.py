@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from discovery.reports.pictures_over_time import keep_small_copy
-from discovery.reports.run_record import write_facts
+from discovery.training.run_facts import write_facts
 from discovery.training.run_folder import write_flags
 
 FLAGS = {

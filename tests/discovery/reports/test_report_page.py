@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from discovery import UserError
+from discovery.experiments import experiments
 from discovery.flag_files import CONFIGS, read_flag_file
-from discovery.reports.published_results import _FIGURES, published_results
+from discovery.reports.published_results import published_results
 from discovery.reports.report_page import report_page, write_report
 from discovery.reports.run_record import read_run
 from discovery.training.run_folder import prepare_run_folder, write_flags
@@ -235,21 +236,19 @@ def test_published_figures_are_those_of_the_configurations():
                     re.search(rf"(?<![\d.]){re.escape(s)}", path.read_text() + results) for s in spellings
                 )
         seen.append(figures)
-    assert all(figures in seen for _, figures in _FIGURES)  # each belongs to some configuration
+    declared = [figures for kind in experiments().values() for _, figures in kind.published]
+    assert all(figures in seen for figures in declared)  # each belongs to some configuration
 
 
-def test_a_run_writes_it_at_its_first_report_and_every_snapshot(tmp_path, monkeypatch):
+def test_a_run_writes_it_at_its_first_report_and_every_snapshot(tmp_path):
     steps = []
-    monkeypatch.setattr(
-        "discovery.training.loop.write_report",
-        lambda folder: steps.append(read_run(folder).reports[-1]["step"]) or write_report(folder),
-    )
     facts = {"seed": 3, "changed_flags": {"lr": "0.05"}}
     draw = {
         "plot": True,
         "plot_share": 0,
         "plot_steps": 5,
         "plots": lambda *_: {"codes": np.zeros((2, 2, 3), np.uint8)},
+        "report": lambda folder: steps.append(read_run(folder).reports[-1]["step"]) or write_report(folder),
     }
     run(tmp_path, snapshot_steps=10, max_train_steps=20, facts=facts, **draw)
     assert steps == [10, 10, 20]

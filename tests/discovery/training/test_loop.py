@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from discovery import Seed, UserError
 from discovery.distributed.replicas import make_replicas, single_replica
+from discovery.training.gradient_clipping import Clipping
 from discovery.training.loop import train
 from discovery.training.optimizers import RMSProp
 from discovery.training.schedules import ExponentialDecay
@@ -25,8 +26,6 @@ CONFIG = TrainConfig(
     report_loss_steps=10,
     summary_steps=15,
     snapshot_secs=0,
-    grad_value_clip=0.5,
-    grad_norm_clip=0.1,
     seed=3,
 )
 
@@ -34,7 +33,7 @@ CONFIG = TrainConfig(
 def run(folder, config=CONFIG, data=None, n_replicas=1, replicas=None, rate=0.05, **changes):
     """Trains a new toy in a folder; returns the model and the last report."""
     folder.mkdir(exist_ok=True)
-    names = ("options_at", "plots", "facts", "log", "begin_with", "weights_alone")
+    names = ("clipping", "options_at", "plots", "report", "facts", "log", "begin_with", "weights_alone")
     options = {name: changes.pop(name) for name in names if name in changes}
     if replicas is None:
         replicas = make_replicas("mirrored", n_replicas) if n_replicas > 1 else single_replica()
@@ -48,7 +47,7 @@ def run(folder, config=CONFIG, data=None, n_replicas=1, replicas=None, rate=0.05
         optimizer=RMSProp(1e-4),
         schedule=ExponentialDecay(rate, decay_steps=10),
         replicas=replicas,
-        **{"log": lambda line: None, **options},
+        **{"clipping": Clipping(0.5, 0.1), "log": lambda line: None, **options},
     )
     return model, report
 
@@ -247,7 +246,7 @@ def test_nan_in_the_validation_data(tmp_path):
 def test_variables_that_overflow_are_not_saved(tmp_path):
     told = []
     with pytest.raises(UserError, match=r"train/\w+ is \S+ at step"):
-        run(tmp_path, rate=1e38, grad_norm_clip=0.0, log=told.append)
+        run(tmp_path, rate=1e38, clipping=Clipping(0.5), log=told.append)
     for prefix in list_snapshots(tmp_path):
         for name, array in read_snapshot(prefix).items():
             assert np.isfinite(array).all(), name
@@ -300,9 +299,17 @@ def test_what_only_reports_never_ends_the_training(tmp_path, monkeypatch, pictur
     def no_page(folder):
         raise LookupError("no such curve")
 
-    monkeypatch.setattr("discovery.training.loop.write_report", no_page)
     told = []
-    run(tmp_path, plots=plots, plot=True, plot_share=0, plot_steps=5, snapshot_steps=10, log=told.append)
+    run(
+        tmp_path,
+        report=no_page,
+        plots=plots,
+        plot=True,
+        plot_share=0,
+        plot_steps=5,
+        snapshot_steps=10,
+        log=told.append,
+    )
     assert names_of(tmp_path)[-1] == "model.ckpt-30"
     warnings = [line for line in told if line.startswith("warning: ")]
     assert [line.split(" at step ")[0] for line in warnings] == [
@@ -365,9 +372,9 @@ def test_xla_compiles_the_whole_step(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"ema": 1.0}, "--ema=1.0 is out of range"),
-        ({"max_train_steps": -1}, "--max_train_steps=-1 is out of range: give at least 0"),
-        ({"run_updates_every": 0}, "--run_updates_every=0 is out of range: give at least 1"),
+        ({"ema": 1.0}, "ema must be below 1, not 1.0"),
+        ({"max_train_steps": -1}, "max_train_steps must be an integer of at least 0, not -1"),
+        ({"run_updates_every": 0}, "run_updates_every must be an integer of at least 1, not 0"),
     ],
 )
 def test_wrong_settings(values, message):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.data import DataConfig, load
 from stacked_capsules.evaluation.collect import collect, compiled_inference
 from stacked_capsules.evaluation.constellation_evaluation import evaluate_constellations, explained_points
 from stacked_capsules.evaluation.image_evaluation import presences_and_classes
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig, make_constellation, make_scae
 from stacked_capsules.plots import constellation_plots, image_plots
+from stacked_capsules.seeded_models import make_constellation, make_scae
 
 N = 11
 

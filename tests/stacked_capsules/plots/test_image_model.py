@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from discovery import TrainableModel
+from stacked_capsules.configuration import SCAEConfig
 from stacked_capsules.plots.image_model import image_plots, relative_mass, template_picture
 
 
@@ -33,7 +34,7 @@ class Copying(TrainableModel):
     def __init__(self, n_part_caps, n_obj_caps, prep="none"):
         super().__init__()
         self.n_part_caps, self.n_obj_caps = n_part_caps, n_obj_caps
-        self.vote_type, self.prep = "enc", prep
+        self.config = SCAEConfig(prep=prep)
 
     def inputs_of(self, batch):
         return batch["image"]

@@ -1,16 +1,16 @@
-"""What to tell where a disk is full, gone, or read-only."""
+"""Files that are written whole or not at all, and what to say where a disk is full, gone, or read-only."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import tensorflow as tf
-
-from discovery import UserError
+from discovery.errors import UserError
 
 
 @contextmanager
@@ -22,11 +22,33 @@ def writing(path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError) and not _is_of_tensorflow(error):
+            raise
         raise UserError(
             f"cannot write {path}: {_cause(error)}{_room(Path(path).parent)}; earlier snapshots stay: see to "
             "the disk, and start the same command again to go on from the newest"
         ) from None
+
+
+def save_text(path: Path, text: str) -> None:
+    """Writes all of a text or nothing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.tmp")
+    try:
+        unfinished.write_bytes(text.encode("utf-8"))
+        os.replace(unfinished, path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _is_of_tensorflow(error):
+    tensorflow = sys.modules.get("tensorflow")  # an error of TensorFlow's has imported it
+    return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
 
 
 def _cause(error):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from discovery import UserError
-from stacked_capsules.experiments import ConstellationConfig, SCAEConfig
+from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from tests.stacked_capsules.small_models import images, small_constellation, small_scae
 
 
@@ -71,7 +71,7 @@ def test_pixels_are_scored_as_suits_the_device_unless_it_is_said(monkeypatch):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
         models = [small_scae(pixel_likelihood=how) for how in ("auto", "whole", "blocks")]
         assert [model.part_decoder.whole_batch for model in models] == [bool(gpus), True, False]
-    with pytest.raises(UserError, match="pixel_likelihood: 'cpu' is not known, use auto, blocks or whole"):
+    with pytest.raises(UserError, match="pixel_likelihood must be one of auto, blocks, whole, not 'cpu'"):
         small_scae(pixel_likelihood="cpu")
 
 
@@ -83,5 +83,5 @@ def test_the_width_of_presence_noise_reaches_the_object_capsules():
 
 
 def test_sizes_must_be_positive():
-    with pytest.raises(UserError, match="n_caps: 0, but it must be at least 1"):
+    with pytest.raises(UserError, match="n_caps must be an integer of at least 1, not 0"):
         small_constellation(n_caps=0)

@@ -7,7 +7,8 @@ import pytest
 import stacked_capsules
 from discovery import UserError
 from discovery.flag_files import options_of, read_config, replaced
-from stacked_capsules.experiments import SCAEConfig, make_scae
+from stacked_capsules.configuration import SCAEConfig
+from stacked_capsules.seeded_models import make_scae
 from tests.written_runs import write_run
 
 SMALL = {"n_part_caps": 3, "n_obj_caps": 2, "template_size": 5}
@@ -32,7 +33,7 @@ def test_build_reads_the_configuration(model):
     assert (kernel != another).any()
     constellation = stacked_capsules.build("constellation", n_caps=4)
     assert constellation.decoder.n_caps == 4
-    assert constellation.posterior_within_example_sparsity_weight == 0.0
+    assert constellation.config.posterior_within_example_sparsity_weight == 0.0
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_build_reads_the_configuration(model):
         (("cat",), "there is no configuration 'cat'; choose one of cifar10, "),
         (("tetrominoes",), "of the model 'EfficientMORL': emorl.build takes it; choose one of cifar10, "),
         (("digits", {"n_caps": 3}), "n_caps: no such option"),
-        (("digits", {"n_part_caps": 0}), "n_part_caps: 0, but it must be at least 1"),
+        (("digits", {"n_part_caps": 0}), "n_part_caps must be an integer of at least 1, not 0"),
     ],
 )
 def test_mistakes_in_building(arguments, words):
@@ -71,7 +72,12 @@ def test_segments_show_where_a_part_is(images):
     """A single bright template, present for sure, placed in the middle of a black canvas."""
     model = make_scae(
         SCAEConfig(
-            16, cnn_strides=(2, 1, 1, 1), n_part_caps=1, n_obj_caps=1, template_size=5, use_alpha_channel=True
+            canvas_size=16,
+            cnn_strides=(2, 1, 1, 1),
+            n_part_caps=1,
+            n_obj_caps=1,
+            template_size=5,
+            use_alpha_channel=True,
         )
     )
     model.part_encoder.bias[6 * 1 :].assign(model.part_encoder.bias[6:] + 20.0)

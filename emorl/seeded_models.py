@@ -1,0 +1,29 @@
+"""From options to a built model, its initial weights drawn from a seed."""
+
+from __future__ import annotations
+
+from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.efficient_morl import EfficientMORL
+from emorl.slot_attention import SlotAttention
+
+
+def make_efficient_morl(config: EMORLConfig, seed: int = 0) -> EfficientMORL:
+    """EfficientMORL with initial weights drawn from `seed`.
+
+    Raises:
+        UserError: for options that make no model.
+    """
+    model = EfficientMORL(config, init_seed=seed, name="efficient_morl")
+    model.build((None, config.size, config.size, 3))
+    return model
+
+
+def make_slot_attention(config: SlotAttentionConfig, seed: int = 0) -> SlotAttention:
+    """The Slot Attention baseline with initial weights drawn from `seed`.
+
+    Raises:
+        UserError: for options that make no model.
+    """
+    model = SlotAttention(config, init_seed=seed, name="slot_attention")
+    model.build((None, config.size, config.size, 3))
+    return model
