@@ -1,8 +1,8 @@
-"""Measures how fast cases are, with their data in memory already, and shows them beside the originals.
+"""Measures how fast cases are, with their data in memory already.
 
     python -m benchmarks.run --case=scae_mnist_train --json=train.json
     python -m benchmarks.run --case=all --json=all.json
-    python -m benchmarks.run --case=all --compare=all.json
+    python -m benchmarks.run --case=all --compare=originals.json   (of benchmarks/originals/measure.py)
     python -m benchmarks.run --case=scae_mnist_train -- --batch_size=32 --n_part_caps=64
 
 What follows after `--` are flags of the training script, over those of the case's configuration. Each case
@@ -25,7 +25,7 @@ from typing import Any
 
 from absl import flags
 
-from benchmarks.cases import CASES, ORIGINALS, Workload, timed
+from benchmarks.cases import CASES, Workload, timed
 from benchmarks.numbers import in_a_process_of_its_own, read_numbers
 from discovery import UserError
 from scripts import entry_point
@@ -112,18 +112,14 @@ def ratio(results: dict[str, Any], earlier: dict[str, Any], case: str) -> float:
 
 
 def table(results: dict[str, Any], earlier: dict[str, Any]) -> str:
-    """Returns a Markdown table of cases, beside the originals and, where given, beside earlier numbers."""
-    head = ["case", "examples/s", "original", "ratio", "peak MB", "original", "first call, s"]
+    """Returns a Markdown table of cases, beside earlier numbers (the originals', say) where given."""
+    head = ["case", "examples/s", "peak MB", "first call, s"]
     rows = [[*head, "over earlier"] if earlier else head]
     for case, numbers in results.items():
-        original = ORIGINALS[case] if not numbers.get("flags") else None
         row = [
             " ".join([case, *numbers.get("flags", [])]),
             f"{numbers['examples_per_s']:.4g}",
-            f"{original.examples_per_s:g}" if original else "",
-            f"{numbers['examples_per_s'] / original.examples_per_s:.2f}" if original else "",
             f"{numbers['peak_rss_mb']:.0f}",
-            f"{original.peak_rss_mb:g}" if original else "",
             f"{numbers['first_call_s']:.1f}",
         ]
         if earlier:

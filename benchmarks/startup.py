@@ -30,7 +30,7 @@ class Script(NamedTuple):
 
     Attributes:
         module: what it runs.
-        case: of `benchmark_cases`, its training.
+        case: of `benchmarks.cases`, its training.
         one_step: the flag that ends it after a step.
     """
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from benchmarks import sweeps
 from benchmarks.sweeps import SWEEPS, exponent, figure, measured, row
-from scripts import benchmark_sweeps
 
 
 def test_exponents_are_of_the_largest_sizes():
@@ -19,7 +19,7 @@ def test_a_sweep_measures_each_size(monkeypatch):
         side = int(flags[1].removeprefix("--canvas_size="))
         return {"cpu_s_per_step": side**2 / 1e3, "peak_rss_mb": 500.0 + side, "built_rss_mb": 500.0}
 
-    monkeypatch.setattr(benchmark_sweeps, "in_a_process_of_its_own", numbers)
+    monkeypatch.setattr(sweeps, "in_a_process_of_its_own", numbers)
     result = measured(SWEEPS["scae_size"], 0.0)
     assert json.loads(json.dumps(result)) == result
     assert result["mb"] == [35.0, 48.0, 64.0, 96.0, 128.0]
