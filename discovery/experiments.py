@@ -59,6 +59,7 @@ class Experiment:
         imports: names an `OriginalProgram`, whose checkpoints `scripts.convert_checkpoint` reads.
         import_name: what `--model` says there.
         after_restoring: (model, flags of its run, step) -> None, where more than weights is restored.
+        generates: data sets that are drawn where `--data_path` is not given, other scenes than the published.
         published: flags of an experiment -> its figures.
     """
 
@@ -74,6 +75,7 @@ class Experiment:
     imports: str
     import_name: str
     after_restoring: str | None = None
+    generates: tuple[str, ...] = ()
     published: tuple[tuple[Mapping[str, str], tuple[Published, ...]], ...] = ()
 
     def make(self, config: Any, seed: int | None = None) -> TrainableModel:

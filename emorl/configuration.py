@@ -30,9 +30,7 @@ class SlotAttentionConfig:
         (3, 64, 64), "Channels, height and width of the images.", shapes=True
     )
     z_size: int = option(64, "Size of a slot.", least=1, shapes=True)
-    image_decoder: str = option(
-        "iodine", "What draws slots; big is for 96 pixels.", choices=("small", "iodine", "big"), shapes=True
-    )
+    image_decoder: str = option("iodine", "Draws slots: small, iodine, or big for 96 pixels.", shapes=True)
     precision: str = option("float32", "What convolutions compute in.", choices=PRECISIONS)
     init_gain: float = option(
         GAIN,

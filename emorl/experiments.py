@@ -2,6 +2,7 @@
 
 from discovery.experiments import Experiment, Published
 from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.data.config import GENERATED
 from emorl.learning_options import EMORLTraining
 
 _EMORL = "Emami et al., ICML 2021, five seeds"
@@ -21,6 +22,7 @@ EXPERIMENTS = (
         evaluations=_EVALUATIONS,
         imports="emorl.torch_checkpoint:EFFICIENT_MORL_PROGRAM",
         import_name="emorl",
+        generates=tuple(GENERATED),
         after_restoring="emorl.recipe:refine_as_trained",
         published=(
             (
@@ -59,5 +61,6 @@ EXPERIMENTS = (
         evaluations=_EVALUATIONS,
         imports="emorl.torch_checkpoint:SLOT_ATTENTION_PROGRAM",
         import_name="slot_attention",
+        generates=tuple(GENERATED),
     ),
 )

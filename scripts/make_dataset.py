@@ -101,11 +101,11 @@ def _generate(path: Path) -> Shown:
     import tqdm
 
     from discovery import Seed
-    from emorl.data import GENERATORS
+    from emorl.data import generator_of
     from emorl.data.generated import TEST, draw_set
     from emorl.data.h5_writer import write_generated
 
-    generate = GENERATORS[FLAGS.dataset]
+    generate = generator_of(FLAGS.dataset)
     with tqdm.tqdm(total=FLAGS.n_train + FLAGS.n_test, unit=" scenes") as bar:
         write_generated(path, generate, FLAGS.n_train, FLAGS.n_test, FLAGS.seed, progress=bar.update)
     print(

@@ -14,3 +14,9 @@ def published_results(flags: Mapping[str, str]) -> tuple[Published, ...]:
             if all(flags.get(name, "").lower() == value.lower() for name, value in experiment.items()):
                 return figures
     return ()
+
+
+def generates_its_scenes(flags: Mapping[str, str]) -> bool:
+    """Says whether an experiment's scenes are generated, so that published figures are of other data."""
+    kind = experiments().get(flags.get("model", ""))
+    return kind is not None and flags.get("dataset") in kind.generates and not flags.get("data_path")

@@ -23,7 +23,7 @@ from discovery.reports.html_page import (
 from discovery.reports.metric_panels import is_main, metric_panel, metrics_of
 from discovery.reports.picture_captions import caption
 from discovery.reports.pictures_over_time import LEARNING_CURVES, copies
-from discovery.reports.published_results import published_results
+from discovery.reports.published_results import generates_its_scenes, published_results
 from discovery.reports.run_record import RunRecord, read_run
 from discovery.reports.score_table import n_examples_text, score_rows
 from discovery.training.announcement import duration
@@ -33,9 +33,6 @@ from discovery.whole_files import save_text, writing
 
 #: Of pictures that a folder holds; more would make a page that telephones load slowly.
 _MOST_PICTURES, _MOST_OF_EVALUATION, _MOST_GIFS = 12, 4, 3
-
-#: Data sets of scenes that are drawn where no --data_path is given.
-_GENERATED = ("tetrominoes", "multi_dsprites")
 
 
 def write_report(folder: Path) -> Path:
@@ -127,7 +124,7 @@ def _learning_curves(run):
 
 def _scores(run):
     published, parts, told = published_results(run.flags), [], set()
-    generated = run.flags.get("dataset") in _GENERATED and not run.flags.get("data_path")
+    generated = generates_its_scenes(run.flags)
     for scores in (*run.scores, *run.other_scores):
         rows = score_rows(scores.values)
         columns = list({column: None for row in rows.values() for column in row})

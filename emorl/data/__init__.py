@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from discovery.lazy_names import lazy_names
-from emorl.data.config import DATASETS, GENERATED, DataConfig
-from emorl.data.factors import FACTORS, Factor
+from emorl.data.config import DATASETS, FACTORS, GENERATED, DataConfig
+from emorl.data.factors import Factor
 
 if TYPE_CHECKING:
-    from emorl.data.loading import GENERATORS, has_masks, load
+    from emorl.data.loading import generator_of, has_masks, load
 
-__all__ = ["DATASETS", "FACTORS", "GENERATED", "GENERATORS", "DataConfig", "Factor", "has_masks", "load"]
+__all__ = ["DATASETS", "FACTORS", "GENERATED", "DataConfig", "Factor", "generator_of", "has_masks", "load"]
 
 __getattr__, __dir__ = lazy_names(
-    __name__, dict.fromkeys(("GENERATORS", "has_masks", "load"), "emorl.data.loading")
+    __name__, dict.fromkeys(("generator_of", "has_masks", "load"), "emorl.data.loading")
 )

@@ -8,19 +8,55 @@ from dataclasses import dataclass
 from discovery import UserError
 from discovery.options import option, same_option
 from emorl.configuration import SlotAttentionConfig
+from emorl.data.factors import Factor, columns
 
-DATASETS = ("tetrominoes", "multi_dsprites", "clevr6", "clevr6_128", "clevrtex", "images")
-#: Those that need no file.
-GENERATED = ("tetrominoes", "multi_dsprites")
 #: Side of the image for each `clevr_preprocess_style`; the empty style keeps CLEVR's 240x320.
 STYLES = {"clevr-small": 96, "clevr-large": 128}
 #: CLEVRTEX's.
 VARIANTS = ("full", "pbg", "vbg", "grassbg", "camo", "outd")
 
-_STYLE = {"clevr6": "clevr-small", "clevr6_128": "clevr-large"}
-# The original trains its 128-pixel model on all of CLEVR, with 11 slots, whatever its config is called.
-_MAX_OBJECTS = {"clevr6": 6, "clevr6_128": 10}
-_N_TRAIN = {"tetrominoes": 60_000, "multi_dsprites": 60_000}
+
+@dataclass(frozen=True)
+class SceneSet:
+    """What is known of a data set.
+
+    Attributes:
+        factors: columns of "factors"; entity 0 is the background, its columns are 0 but for visibility.
+        generator: "module:function" that draws its scenes, where no file is given; None: there is none.
+        n_train: scenes of its training set; None: as many as the file has.
+        style: its `clevr_preprocess_style`.
+        max_objects: scenes with more objects are passed over; None: none is.
+    """
+
+    factors: tuple[Factor, ...] = ()
+    generator: str | None = None
+    n_train: int | None = None
+    style: str = ""
+    max_objects: int | None = None
+
+
+_CLEVR = columns("x y z rotation", "size material shape color")
+
+SCENE_SETS = {
+    "tetrominoes": SceneSet(
+        columns("x y", "shape red green blue"), "emorl.data.tetrominoes:tetromino_scenes", n_train=60_000
+    ),
+    "multi_dsprites": SceneSet(
+        columns("x y orientation scale red green blue", "shape"),
+        "emorl.data.multi_dsprites:multi_dsprites_scenes",
+        n_train=60_000,
+    ),
+    "clevr6": SceneSet(_CLEVR, style="clevr-small", max_objects=6),
+    # The original trains its 128-pixel model on all of CLEVR, with 11 slots, whatever its config is called.
+    "clevr6_128": SceneSet(_CLEVR, style="clevr-large", max_objects=10),
+    "clevrtex": SceneSet(columns("rotation", "size material shape")),
+    "images": SceneSet(),
+}
+DATASETS = tuple(SCENE_SETS)
+#: Those that need no file -> what draws them.
+GENERATED = {name: known.generator for name, known in SCENE_SETS.items() if known.generator}
+#: Columns of "factors" of those that have them.
+FACTORS = {name: known.factors for name, known in SCENE_SETS.items() if known.factors}
 
 
 @dataclass(frozen=True)
@@ -61,17 +97,17 @@ class DataConfig:
         name = self.dataset
         if name not in DATASETS:
             raise UserError(f"--dataset={name}: unknown; choose one of {', '.join(DATASETS)}.")
-        style = self.clevr_preprocess_style
+        known, style = SCENE_SETS[name], self.clevr_preprocess_style
         filled = dataclasses.replace(
             self,
-            clevr_preprocess_style=_STYLE.get(name, "") if style is None else style,
-            n_train=_N_TRAIN.get(name) if self.n_train is None else self.n_train,
-            max_objects=_MAX_OBJECTS.get(name) if self.max_objects is None else self.max_objects,
+            clevr_preprocess_style=known.style if style is None else style,
+            n_train=known.n_train if self.n_train is None else self.n_train,
+            max_objects=known.max_objects if self.max_objects is None else self.max_objects,
         )
-        if filled.clevr_preprocess_style and (name not in _STYLE or style not in (None, *STYLES)):
-            known = ", ".join(STYLES)
+        if filled.clevr_preprocess_style and (not known.style or style not in (None, *STYLES)):
             raise UserError(
-                f"--clevr_preprocess_style={style}: one of {known}, and for CLEVR alone, not {name}."
+                f"--clevr_preprocess_style={style}: one of {', '.join(STYLES)}, and for CLEVR alone, "
+                f"not {name}."
             )
         for number in ("batch_size", "n_train", "n_test", "max_objects"):
             value = getattr(filled, number)

@@ -1,4 +1,4 @@
-"""What is known of every object, column by column; evaluation (DCI) needs names and kinds."""
+"""What is known of every object, column by column; evaluations (DCI) need names and kinds."""
 
 from __future__ import annotations
 
@@ -17,20 +17,8 @@ class Factor(NamedTuple):
     kind: str
 
 
-def _columns(continuous: str, discrete: str) -> tuple[Factor, ...]:
-    # Visibility stands last, as in the original's files: 1 for objects that are there and for the background.
+def columns(continuous: str, discrete: str) -> tuple[Factor, ...]:
+    """Returns the columns of the names given, and visibility, 1 for objects that are there and background."""
     named = [Factor(name, "continuous") for name in continuous.split()]
     named += [Factor(name, "discrete") for name in discrete.split()]
-    return (*named, Factor("visibility", "discrete"))
-
-
-_CLEVR = _columns("x y z rotation", "size material shape color")
-
-#: Columns of `factors` for every data set; entity 0 is the background, its columns are 0 but for visibility.
-FACTORS: dict[str, tuple[Factor, ...]] = {
-    "tetrominoes": _columns("x y", "shape red green blue"),
-    "multi_dsprites": _columns("x y orientation scale red green blue", "shape"),
-    "clevr6": _CLEVR,
-    "clevr6_128": _CLEVR,
-    "clevrtex": _columns("rotation", "size material shape"),
-}
+    return (*named, Factor("visibility", "discrete"))  # last, as in the original's files

@@ -8,17 +8,13 @@ from pathlib import Path
 import tensorflow as tf
 
 from discovery import DataSource, UserError
+from discovery.experiments import function
 from emorl.data import clevr, h5, multi_object_records, scene_folder
 from emorl.data.clevrtex import clevrtex_rows
-from emorl.data.config import DataConfig
-from emorl.data.generated import generated_source
+from emorl.data.config import GENERATED, DataConfig
+from emorl.data.generated import Generator, generated_source
 from emorl.data.masks import one_hot_masks
-from emorl.data.multi_dsprites import multi_dsprites_scenes
 from emorl.data.stored import Rows, stored_source
-from emorl.data.tetrominoes import tetromino_scenes
-
-#: What draws the scenes of the data sets of `GENERATED`.
-GENERATORS = {"tetrominoes": tetromino_scenes, "multi_dsprites": multi_dsprites_scenes}
 
 _H5_GROUPS = {"train": ("train",), "valid": ("test", "val")}
 
@@ -41,9 +37,9 @@ def load(config: DataConfig) -> DataSource:
     config = config.completed()
     path = _path(config)
     if path is None:
-        if config.dataset not in GENERATORS:
+        if config.dataset not in GENERATED:
             raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")
-        return generated_source(GENERATORS[config.dataset], config)
+        return generated_source(generator_of(config.dataset), config)
     if config.dataset == "clevrtex":
         return _stored(lambda split: _clevrtex_rows(path, split, config), config)
     if config.dataset == "images" and path.is_dir():
@@ -54,6 +50,11 @@ def load(config: DataConfig) -> DataSource:
     if signature.startswith(multi_object_records.SIGNATURE):
         return multi_object_records.records_source(path, lambda raw: _to_batch(raw, config), config)
     raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or an official .tfrecords.")
+
+
+def generator_of(dataset: str) -> Generator:
+    """Returns what draws the scenes of a data set of `GENERATED`."""
+    return function(GENERATED[dataset])
 
 
 def has_masks(config: DataConfig) -> bool:

@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from discovery import DataSource, Seed, UserError
 from emorl.data.clevr import object_count
-from emorl.data.config import DataConfig
-from emorl.data.factors import FACTORS
+from emorl.data.config import FACTORS, DataConfig
 from emorl.data.masks import check_partition
 from emorl.data.stored import pure_batches
 

@@ -9,6 +9,8 @@ import pytest
 
 import emorl.data.loading
 import stacked_capsules.data.loading
+from discovery.experiments import experiments, function
+from discovery.imported_state import OriginalProgram
 
 PACKAGES = ("discovery", "stacked_capsules", "stacked_capsules.data", "emorl", "emorl.data")
 
@@ -48,7 +50,9 @@ def test_models_are_built_in_silence():
     assert ended.stdout + ended.stderr == ""
 
 
-def test_names_that_need_no_tensorflow_are_those_that_can_be_loaded():
-    images = stacked_capsules.data.config.IMAGE_SETS
-    assert set(stacked_capsules.data.DATASETS) == {*images, "constellation"}
-    assert set(emorl.data.GENERATED) == set(emorl.data.GENERATORS)
+def test_functions_that_are_named_are_there():
+    named = [*stacked_capsules.data.config.IMAGE_SETS.values(), *emorl.data.GENERATED.values()]
+    for kind in experiments().values():
+        named += [kind.maker, kind.recipe, kind.plots, *filter(None, [kind.after_restoring])]
+        assert isinstance(function(kind.imports), OriginalProgram)
+    assert all(callable(function(name)) for name in named)

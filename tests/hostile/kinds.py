@@ -20,7 +20,7 @@ from discovery.export import npz_snapshot, portable_files
 from discovery.snapshots import read_snapshot
 from discovery.training.run_folder import read_flags, write_flags
 from discovery.training.snapshots import write_snapshot
-from emorl.data import GENERATORS, DataConfig, h5, load
+from emorl.data import DataConfig, generator_of, h5, load
 from emorl.data.h5_writer import write_generated
 from scripts import entry_point
 from stacked_capsules.data import mnist, tfrecord
@@ -55,7 +55,7 @@ def _images(n, seed=0):
 
 
 def _generated_h5(path):
-    write_generated(path, GENERATORS["tetrominoes"], 5, 2, seed=0)
+    write_generated(path, generator_of("tetrominoes"), 5, 2, seed=0)
 
 
 def _plain_h5(path):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from discovery import Seed, UserError
-from emorl.data import GENERATORS, DataConfig, load
+from emorl.data import DataConfig, generator_of, load
 from emorl.data.generated import TRAIN, draw_set
 from emorl.data.h5_writer import write_generated
 
@@ -12,10 +12,10 @@ from emorl.data.h5_writer import write_generated
 def test_the_originals_layout(dataset, n_entities, tmp_path):
     path = tmp_path / "new" / "a.h5"
     written = []
-    write_generated(path, GENERATORS[dataset], 70, 10, seed=4, progress=written.append)
+    write_generated(path, generator_of(dataset), 70, 10, seed=4, progress=written.append)
     assert sum(written) == 80
     assert [p.name for p in path.parent.iterdir()] == ["a.h5"]
-    expected = draw_set(GENERATORS[dataset], Seed.of(4).fold(TRAIN), 70)
+    expected = draw_set(generator_of(dataset), Seed.of(4).fold(TRAIN), 70)
     with h5py.File(path) as file:
         assert sorted(file) == ["test", "train"]
         images, masks = file["train/imgs"], file["train/masks"]
@@ -34,4 +34,4 @@ def test_the_originals_layout(dataset, n_entities, tmp_path):
 def test_what_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        write_generated(tmp_path / "file" / "a.h5", GENERATORS["tetrominoes"], 1, 1, seed=0)
+        write_generated(tmp_path / "file" / "a.h5", generator_of("tetrominoes"), 1, 1, seed=0)
