@@ -11,17 +11,17 @@ import tensorflow as tf
 from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 from emorl.configuration import EMORLConfig, check_images
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
-from emorl.early_gradient import with_early_gradient
 from emorl.geco import GECO, MIN_BETA, GECOState, constraint, multiplier
 from emorl.image_decoders import Decoding, make_image_decoder
 from emorl.image_encoder import CHANNELS, ImageEncoder
 from emorl.inference_noise import SharedNoise
+from emorl.inference_stages import EfficientMORLOutputs, Layer, Stage
+from emorl.likelihood_gradient import with_early_gradient
 from emorl.likelihoods import likelihood
 from emorl.prior import ConditionalPrior, hierarchical_kl
 from emorl.refinement import RefinementNetwork
 from emorl.scene_inference import SceneInference
 from emorl.slot_inference import SlotInference
-from emorl.stages import EfficientMORLOutputs, Layer, Stage
 
 
 @keras.saving.register_keras_serializable(package="emorl")

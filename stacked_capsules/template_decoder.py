@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from discovery import UserError
 from stacked_capsules.dense import dense
-from stacked_capsules.in_blocks import InBlocks
 from stacked_capsules.nonlinearities import nonlinearity
 from stacked_capsules.pixel_mixture import PixelMixture, with_presence
 from stacked_capsules.resampler import (
@@ -22,6 +21,7 @@ from stacked_capsules.resampler import (
     resample_points,
     template_coordinates,
 )
+from stacked_capsules.scoring_in_blocks import InBlocks
 
 #: Parts times pixels whose samples, and all that becomes of them, fit into the cache together.
 _POINTS_AT_A_TIME = 12_800

@@ -14,7 +14,7 @@ from discovery.training.step import TrainingStep
 from discovery.training.train_state import TrainState
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.image_decoders import Decoding
-from emorl.stages import EfficientMORLOutputs, Stage
+from emorl.inference_stages import EfficientMORLOutputs, Stage
 from tests.emorl.small_models import FixedNoise, images, make
 
 

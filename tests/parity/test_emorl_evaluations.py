@@ -23,9 +23,9 @@ from emorl.evaluation.dci import matched_objects
 from emorl.evaluation.latents import SlotMover, activeness, find_slots
 from emorl.evaluation.sample_viz import samples
 from emorl.image_decoders import Decoding
+from emorl.inference_stages import EfficientMORLOutputs, Stage
 from emorl.metrics.disentanglement import latent_ranges, traversal_values
 from emorl.seeded_models import make_efficient_morl
-from emorl.stages import EfficientMORLOutputs, Stage
 from emorl.torch_weights import keras_weights
 from tests.emorl.evaluation.painted import source_of
 from tests.parity import golden_arrays as ga

@@ -22,7 +22,7 @@ from discovery.training.gradient_clipping import Clipping
 from discovery.training.optimizers import Adam, RMSProp
 from discovery.training.step import TrainingStep
 from discovery.training.train_state import TrainState
-from stacked_capsules.in_blocks import InBlocks
+from stacked_capsules.scoring_in_blocks import InBlocks
 from tests.discovery.training.same_state import assert_same_state
 from tests.emorl import small_models as emorl_models
 from tests.stacked_capsules.small_models import constellations, images, small_constellation, small_scae

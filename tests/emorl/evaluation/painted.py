@@ -8,7 +8,7 @@ import tensorflow as tf
 from discovery import DataSource
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.image_decoders import Decoding
-from emorl.stages import EfficientMORLOutputs, Layer, Stage
+from emorl.inference_stages import EfficientMORLOutputs, Layer, Stage
 
 SIZE, K, Z = 32, 4, 4  # slots: a background and three squares; a slot: top, left, side, which colour
 COLOURS = np.array([[0.2, 0.2, 0.2], [0.8, 0.2, 0.2], [0.2, 0.8, 0.2], [0.2, 0.2, 0.8]], np.float32)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stacked_capsules.in_blocks import InBlocks
+from stacked_capsules.scoring_in_blocks import InBlocks
 
 RNG = np.random.default_rng(0)
 B, N = 5, 37

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from emorl.early_gradient import with_early_gradient
+from emorl.likelihood_gradient import with_early_gradient
 
 
 def test_gradients_are_those_of_the_plain_values():
