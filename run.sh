@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SCAE end to end on scikit-learn's digits, which need no download: trains, scores the snapshot, draws pictures.
-# Flags go to the training, behind configs/digits.flags.
+# Flags go to training, after those of configs/digits.flags.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

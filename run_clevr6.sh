@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains EfficientMORL as the paper does on clevr6; flags behind override configs/clevr6.flags.
+# Trains EfficientMORL as the paper does on clevr6; flags given here override configs/clevr6.flags.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains the constellation autoencoder; flags behind override configs/constellation.flags.
+# Trains the constellation autoencoder; flags given here override configs/constellation.flags.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

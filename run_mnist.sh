@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains SCAE on 40x40 MNIST, as the paper's released script does; flags behind override configs/mnist.flags.
+# Trains SCAE on 40x40 MNIST, as the paper's released script does; flags given here override configs/mnist.flags.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

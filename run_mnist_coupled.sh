@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains SCAE on 40x40 MNIST with mixing proportions tied to the templates; flags behind override the config.
+# Trains SCAE on 40x40 MNIST with mixing proportions tied to the templates; flags given here override the config.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

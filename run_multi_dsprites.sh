@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains EfficientMORL as the paper does on multi_dsprites; flags behind override configs/multi_dsprites.flags.
+# Trains EfficientMORL as the paper does on multi_dsprites; flags given here override configs/multi_dsprites.flags.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

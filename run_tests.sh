@@ -5,7 +5,7 @@ if [[ ${1:-} == --help || ${1:-} == -h ]]; then sed -n '2s/^# //p' "${BASH_SOURC
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"
 cd "$repo"
-# Without these libraries (no network) the tests of imports and exports are skipped, and say so.
+# Without these libraries (no network) the tests of imports and exports are skipped with a note.
 extras="$repo/requirements-tests.txt" installed="$repo/.venv/requirements-tests.installed" log="$repo/.venv/pip-tests.log"
 if ! cmp -s "$extras" "$installed"; then
   { python -m pip install --quiet --disable-pip-version-check --retries 1 -r "$extras" >"$log" 2>&1 && cp "$extras" "$installed"; } \
@@ -13,5 +13,5 @@ if ! cmp -s "$extras" "$installed"; then
 fi
 ruff check .
 ruff format --check .
-[[ $# -gt 0 ]] || set -- -n 2 --dist loadfile --no-loadscope-reorder  # all of them: in two processes
+[[ $# -gt 0 ]] || set -- -n 2 --dist loadfile --no-loadscope-reorder  # all tests: in two processes
 exec python -m pytest "$@"

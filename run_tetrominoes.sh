@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains EfficientMORL as the paper does on tetrominoes; flags behind override configs/tetrominoes.flags.
+# Trains EfficientMORL as the paper does on tetrominoes; flags given here override configs/tetrominoes.flags.
 set -euo pipefail
 repo="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$repo/setup_virtualenv.sh"

@@ -24,5 +24,5 @@ _setup() {
   export PYTHONPATH="$_repo${PYTHONPATH:+:$PYTHONPATH}"
 }
 
-# Sourced by a script it ends that script, through its `set -e`; in a shell of the user's it only says no.
+# Sourced by a script, a failure ends that script through its `set -e`; in the user's shell it only returns.
 _setup || return 1 2>/dev/null || exit 1

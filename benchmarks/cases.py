@@ -1,7 +1,7 @@
 """What `benchmarks.run` measures: a case's name -> a function that makes its workload.
 
 Cases take their sizes and options from the run's file in configs/, and models, data and optimizers from where
-training has them. Scripts are imported by the case, as some flags mean something else in others.
+training takes them. Each case imports its script, as some flags mean something else in others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Workload(NamedTuple):
 
     Attributes:
         call: does it once; its tensors are waited for.
-        batch_size: examples of each step.
+        batch_size: examples per step.
         steps_per_call: steps that one call takes.
         on_pipeline: makes a call that takes its batches from the training's own pipeline.
     """
@@ -63,12 +63,12 @@ def scae_constellation_train(*overrides: str) -> Workload:
 
 
 def emorl_tetrominoes_train(*overrides: str) -> Workload:
-    """One training step of run_tetrominoes.sh: 32 scenes, three refinements, GECO at work."""
+    """One training step of run_tetrominoes.sh: 32 scenes, three refinements, GECO active."""
     return _training("tetrominoes", overrides, lambda images: {"image": images})
 
 
 def emorl_tetrominoes_infer(*overrides: str) -> Workload:
-    """Everything that EfficientMORL infers of 32 scenes of tetrominoes in three refinements."""
+    """Everything that EfficientMORL infers from 32 scenes of tetrominoes in three refinements."""
     return _inference("tetrominoes", overrides, _with_refinements)
 
 
@@ -78,12 +78,12 @@ def emorl_clevr6_train(*overrides: str) -> Workload:
 
 
 def emorl_clevr6_infer(*overrides: str) -> Workload:
-    """Everything that EfficientMORL infers of two images of CLEVR6's size in one refinement."""
+    """Everything that EfficientMORL infers from two images of CLEVR6's size in one refinement."""
     return _inference("clevr6", [*_TWO_IMAGES, *overrides], _with_refinements)
 
 
 def timed(call: Callable[[], Any]) -> float:
-    """Returns how long a call takes, in seconds, until its results are there."""
+    """Returns how long a call takes, in seconds, until its results are ready."""
     import tensorflow as tf
 
     start = time.perf_counter()
@@ -124,7 +124,7 @@ def _model(described) -> tuple[TrainableModel, Optimization]:
 
 
 def _noise(model):
-    """Returns images [B, H, W, C]; what they show changes no time."""
+    """Returns images [B, H, W, C]; what they show does not affect the time."""
     import numpy as np
     import tensorflow as tf
 
@@ -144,7 +144,7 @@ def _inference(config, overrides, inference_of):
 def _training(
     config: str, overrides: tuple[str, ...] | list[str], batch_of: Callable[[tf.Tensor], Batch] | None = None
 ) -> Workload:
-    """Returns training steps on one batch: of noise where `batch_of` makes it, else the data's first."""
+    """Returns training steps on one batch: noise where `batch_of` makes it, else the data's first batch."""
     import tensorflow as tf
 
     from discovery.distributed.replicas import single_replica

@@ -5,8 +5,8 @@
     python -m benchmarks.floor --device=h100 --steps_per_s=scae_mnist_train=400
 
 The floor of a case is the time that its products take at the machine's measured rate, plus the time to read
-and write once what has to be read and written: the weights, their optimiser state, and the input. Of an H100
-it is the larger of the two, as both go on at once there, at the rates of its data sheet.
+and write once what has to be read and written: the weights, their optimizer state, and the input. For an H100
+it is the larger of the two, as both overlap there, at the rates of its data sheet.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ H100_BYTES = 3.35e12
 
 
 class Work(NamedTuple):
-    """What a step, or an inference, cannot do without.
+    """The least that a step, or an inference, has to do.
 
     Attributes:
         products: floating-point operations of convolutions and matrix products.
         pointwise: operations on single numbers where these are many: sampling templates, mixing.
-        moved: bytes of weights, optimiser state and input, each read, and what changes written.
+        moved: bytes of weights, optimizer state and input: all are read, and what changes is written.
     """
 
     products: float
@@ -49,7 +49,7 @@ class Work(NamedTuple):
 
 
 def main(_) -> None:
-    """Prints a Markdown table: work, floor, measured time and their quotient."""
+    """Prints a Markdown table: work, floor, measured time and their ratio."""
     if FLAGS.device == "h100":
         print("\n".join(h100_table(measured_there(FLAGS.steps_per_s))))
         return
@@ -161,7 +161,7 @@ def constellation() -> Work:
 
 
 def emorl(training: bool, b: int, size: int, slots: int, refinements: int, decoder: str) -> Work:
-    """EfficientMORL's encoder and decoder; all else is small."""
+    """EfficientMORL's encoder and decoder; everything else is small."""
     encoder_first = convolution(b, size, 5, 3, 64)
     encoder = 3 * convolution(b, size, 5, 64, 64) + 2 * dense(b * size**2, 64, 64)
     keys = 2 * dense(b * size**2, 64, 32 if decoder == "small" else 64)

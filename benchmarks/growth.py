@@ -4,7 +4,7 @@
     python -m benchmarks.growth --sweep=scae_parts,emorl_slots
 
 A step's time is its processor time, over all cores, which other programs disturb less than the clock. Its
-memory is what its process has held at most beyond what it held with the model built. An exponent p says that
+memory is the peak of its process beyond what it held once the model was built. An exponent p says that
 something grows like amount^p between the two largest sizes, where an image's amount is its pixels; 1 is
 linear growth.
 """
@@ -32,7 +32,7 @@ def main(_) -> None:
     """Measures, prints a table, and writes the numbers and the picture."""
     for name in FLAGS.sweep:
         if name not in SWEEPS:
-            raise UserError(f"--sweep={name}: there is no such sweep; choose of {', '.join(SWEEPS)}")
+            raise UserError(f"--sweep={name}: there is no such sweep; choose from {', '.join(SWEEPS)}")
     results = {}
     print("| sweep | sizes | ms of processor time | its exponent | MB | its exponent |")
     print("| --- | --- | --- | --- | --- | --- |", flush=True)

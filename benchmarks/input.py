@@ -4,7 +4,7 @@
     python -m benchmarks.input --case=emorl_tetrominoes_train
     python -m benchmarks.input --case=emorl_tetrominoes_train -- --data_path=tetrominoes.h5
 
-What follows after `--` are flags of the training script. Both sides take turns, so that the machine is the
+Arguments after `--` are flags of the training script. Both sides take turns, so that the machine is the
 same for both.
 """
 
@@ -32,7 +32,7 @@ _WARM_UP_CALLS = 3
 
 def main(arguments: list[str]) -> None:
     """Measures both sides in turns and prints their rates."""
-    case, turns, seconds = FLAGS.case, FLAGS.turns, FLAGS.seconds  # the cases read flags over these
+    case, turns, seconds = FLAGS.case, FLAGS.turns, FLAGS.seconds  # the cases overwrite these flags
     workload = CASES[case](*arguments[1:])
     calls = {"memory": workload.call, "pipeline": workload.on_pipeline()}
     for call in calls.values():
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
 
 
 def rate(call: Callable[[], Any], seconds: float) -> float:
-    """Returns calls per second, each of which is waited for."""
+    """Returns calls per second, waiting for each of them."""
     calls = [timed(call)]
     while sum(calls) < seconds:
         calls.append(timed(call))

@@ -17,7 +17,7 @@ def read_numbers(path: str) -> dict[str, dict[str, Any]]:
     """Reads what `--json` wrote: case -> numbers.
 
     Raises:
-        UserError: the file is not there, or no such file.
+        UserError: the file is missing, or not one that `--json` wrote.
     """
     try:
         numbers = json.loads(Path(path).read_text())

@@ -1,10 +1,10 @@
-"""Tells what the time of a step is spent on.
+"""Shows what the time of a step is spent on.
 
     python -m benchmarks.profile --case=scae_mnist_train
     python -m benchmarks.profile --case=emorl_tetrominoes_train --n_parts=30 -- --batch_size=8
 
-What follows after `--` are flags of the training script. Times are those of TensorFlow's profiler, of a step
-and summed over threads. What XLA compiled has one row: its operations do not tell parts of the model.
+Arguments after `--` are flags of the training script. Times are those of TensorFlow's profiler, of a step
+and summed over threads. What XLA compiled has one row: its operations do not name parts of the model.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from scripts import entry_point
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_enum("case", None, list(CASES), "What is looked at.")
+flags.DEFINE_enum("case", None, list(CASES), "What is profiled.")
 flags.mark_flag_as_required("case")
-flags.DEFINE_integer("n_calls", 5, "Calls that are looked at.", lower_bound=1)
+flags.DEFINE_integer("n_calls", 5, "Calls that are profiled.", lower_bound=1)
 flags.DEFINE_integer("n_parts", 15, "Rows of the table.", lower_bound=1)
 
 _WARM_UP_CALLS = 3
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
     """Profiles a case and prints its most expensive parts."""
     import tensorflow as tf
 
-    n_calls, n_parts = FLAGS.n_calls, FLAGS.n_parts  # the cases read flags over these
+    n_calls, n_parts = FLAGS.n_calls, FLAGS.n_parts  # the cases overwrite these flags
     workload = CASES[FLAGS.case](*arguments[1:])
     for _ in range(_WARM_UP_CALLS):
         timed(workload.call)
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
 
 def operations(path: Path) -> Iterator[Operation]:
     """Reads what TensorFlow's profiler wrote: an XSpace."""
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # only here, as the import takes its time
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # only here, as the import is slow
 
     space = xplane_pb2.XSpace.FromString(path.read_bytes())
     for plane in space.planes:
@@ -95,7 +95,7 @@ def operations(path: Path) -> Iterator[Operation]:
 
 
 def _part(scope, kind):
-    """model_1/encoder_1/conv_1/Relu -> encoder/conv; what lies outside of layers goes by its kind."""
+    """model_1/encoder_1/conv_1/Relu -> encoder/conv; what is outside of layers goes by its kind."""
     layers = _PREFIX.sub("", scope).split("/")[1:-1]
     return "/".join(re.sub(r"_\d+$", "", layer) for layer in layers[:2]) or kind
 

@@ -5,7 +5,7 @@
     python -m benchmarks.run --case=all --compare=originals.json   (of benchmarks/originals/measure.py)
     python -m benchmarks.run --case=scae_mnist_train -- --batch_size=32 --n_part_caps=64
 
-What follows after `--` are flags of the training script, over those of the case's configuration. Each case
+Arguments after `--` are flags of the training script, over those of the case's configuration. Each case
 has a process of its own, for its peak memory. The machine should be idle.
 """
 
@@ -36,11 +36,11 @@ flags.DEFINE_string("case", None, f"What is measured: {', '.join(sorted(CASES))}
 flags.mark_flag_as_required("case")
 flags.DEFINE_string("json", None, "Where to write the numbers.")
 flags.DEFINE_string(
-    "compare", None, "Numbers of an earlier call; exit code 1 where a case is 10 % slower now."
+    "compare", None, "Numbers of an earlier run; exit code 1 where a case is 10 % slower now."
 )
 flags.DEFINE_float("seconds", 20.0, "How long it is measured, after the first call.", lower_bound=0.0)
 
-#: Calls before those that count: buffers grow and threads start.
+#: Warm-up calls, which do not count: buffers grow and threads start.
 _WARM_UP_CALLS = 3
 _MIN_CALLS = 5
 _REGRESSION = 0.9
@@ -52,10 +52,10 @@ def main(arguments: list[str]) -> None:
     cases = list(CASES) if FLAGS.case == "all" else FLAGS.case.split(",")
     for case in cases:
         if case not in CASES:
-            raise UserError(f"--case={case}: there is no such case; choose of {', '.join(CASES)}, or all")
+            raise UserError(f"--case={case}: there is no such case; choose from {', '.join(CASES)}, or all")
     earlier = read_numbers(FLAGS.compare) if FLAGS.compare else {}
     if len(cases) == 1:
-        seconds = FLAGS.seconds  # the cases read a configuration's flags over these
+        seconds = FLAGS.seconds  # the cases overwrite these flags with a configuration's
         path = FLAGS.json
         measured = measure(CASES[cases[0]](*overrides), seconds)
         numbers = {"case": cases[0], "flags": overrides, **measured, **environment()}

@@ -3,8 +3,8 @@
     python -m benchmarks.startup --script=run_mnist.sh -- --data_dir=FOLDER_OF_MNIST_NPZ
     python -m benchmarks.startup --script=run_tetrominoes.sh
 
-What follows after `--` goes to the script. The whole command is timed up to the line that tells of step 1;
-its parts are timed apart from that, imports in a process of their own, so they need not add up to it.
+Arguments after `--` go to the script. The whole command is timed up to the line that reports step 1; its
+parts are timed separately, imports in a process of their own, so they need not add up to it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Script(NamedTuple):
     Attributes:
         module: what it runs.
         case: of `benchmarks.cases`, its training.
-        one_step: the flag that ends it after a step.
+        one_step: the flag that ends it after one step.
     """
 
     module: str

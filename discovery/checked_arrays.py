@@ -1,4 +1,4 @@
-"""Images and points as users of the models pass them: checked before anything is computed."""
+"""Checks images and points that users pass to the models, before anything is computed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def checked_images(images: Any, shape: tuple[int, ...]) -> tf.Tensor:
     """Turns images into a tensor float32 [B, *shape].
 
     Args:
-        images: an array or a tensor of floats in [0, 1]. The values of symbolic tensors are not looked at.
-        shape: (H, W, C) that the model was made for.
+        images: an array or a tensor of floats in [0, 1]. The values of symbolic tensors are not checked.
+        shape: the (H, W, C) that the model was built for.
 
     Raises:
-        UserError: they are bytes or other integers, of another shape, or not in [0, 1].
+        UserError: they are bytes or other integers, have another shape, or are not in [0, 1].
     """
     tensor = _tensor(images, "images")
     if tensor.shape.rank != 1 + len(shape) or not tensor.shape[1:].is_compatible_with(shape):
@@ -30,7 +30,7 @@ def checked_images(images: Any, shape: tuple[int, ...]) -> tf.Tensor:
     if hasattr(tensor, "numpy") and tensor.shape.num_elements():
         low, high = float(tf.reduce_min(tensor)), float(tf.reduce_max(tensor))
         if not (low >= 0.0 and high <= 1.0):  # NaN is in no range
-            raise UserError(f"images: their values go from {low:g} to {high:g}, and must be in [0, 1]")
+            raise UserError(f"images: their values range from {low:g} to {high:g}, but must be in [0, 1]")
     return tf.cast(tensor, tf.float32)
 
 
@@ -42,7 +42,7 @@ def checked_points(points: Any, presence: Any = None) -> tuple[tf.Tensor, tf.Ten
         presence: 0 or 1 for each; None: all are present.
 
     Raises:
-        UserError: they are of another shape, or have other values.
+        UserError: they have another shape or invalid values.
     """
     tensor = _tensor(points, "points")
     if tensor.shape.rank != 3 or tensor.shape[-1] != 2:

@@ -15,13 +15,13 @@ from discovery.trainable_model import Batch
 class PureBatches(NamedTuple):
     """Training batches for a program that has no input pipeline: arrays read once, and a pure function.
 
-    They are those of `DataSource.train`, and XLA can compile what makes them.
+    The batches are those of `DataSource.train`, and XLA can compile the function.
 
     Attributes:
-        arrays: n_steps -> what the batches of the first so many steps are made of; integers of at most 32
+        arrays: n_steps -> what the batches of the first n_steps steps are made of; integers of at most 32
             bits, or float32.
         between: (arrays, first, n) -> a function from a step to its batch, for `n` steps from `first` on;
-            what these steps share is formed once. `arrays` hold tensors, `first` and the step are int64 [].
+            what these steps share is computed once. `arrays` hold tensors, `first` and the step are int64 [].
     """
 
     arrays: Callable[[int], dict[str, np.ndarray]]
@@ -37,7 +37,7 @@ class DataSource(NamedTuple):
         train: start_step -> endless dataset; its first element is the training batch of that step.
         valid: start -> endless dataset of validation batches from the start-th on, for reports.
         whole: "train" or "valid" -> that set once, in order; the last batch may be smaller.
-        pure: the training batches without tf.data; None: they cannot be had so.
+        pure: the training batches without tf.data; None: not available.
         sets: "train" and "valid" -> how many examples each has, and where they come from, for people.
         classes: names of the labels; empty: they have none.
     """
@@ -62,7 +62,7 @@ def order_of_steps(
         n_steps: number of steps.
 
     Returns:
-        unsigned integers [n_steps * batch_size], as small as can be.
+        unsigned integers [n_steps * batch_size], of the smallest type that fits.
     """
     n_epochs = -(-n_steps * batch_size // n)
     kind = np.min_scalar_type(n - 1)
@@ -71,6 +71,6 @@ def order_of_steps(
 
 
 def rows_of_step(order: tf.Tensor, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-    """Returns which examples a step sees, int32 [B], of what `order_of_steps` gave."""
+    """Returns the examples that a step sees, int32 [B], given the result of `order_of_steps`."""
     rows = tf.cast(step * batch_size, tf.int32) + tf.range(batch_size)  # [B]
     return tf.cast(tf.gather(order, rows), tf.int32)

@@ -1,4 +1,4 @@
-"""What belongs to a kind of model: its options, its maker, how it learns, its pictures, its evaluations.
+"""Kinds of models: the options, builder, training recipe, pictures and evaluations of each.
 
 Each package declares its kinds once, in `experiments.py`. Functions are named "module:function" and imported
 when they are used, so that a script can list its flags, and a report its commands, without TensorFlow.
@@ -37,7 +37,7 @@ class Published(NamedTuple):
     source: str
 
     def belongs_to(self, path: str) -> bool:
-        """Says whether it is a figure of the score of this path; none is of the baseline on pixels."""
+        """Returns whether the figure is for the score at this path; none is for the baseline on pixels."""
         named = path == self.score or path.startswith(f"{self.score}.")
         return named and not path.endswith(".pixels")
 
@@ -47,20 +47,20 @@ class Experiment:
     """A kind of model and what its experiments need.
 
     Attributes:
-        model: what `--model` says.
-        package: the package that has it.
+        model: its value of `--model`.
+        package: the package that defines it.
         config: dataclass of the model's options.
-        training: dataclass of how it learns.
+        training: dataclass of its training options.
         maker: (config, seed) -> built model, its initial weights drawn from the seed.
         recipe: (model, options of `training`, global batch size) -> `Optimization`.
         plots: (model, batch) -> pictures by name, uint8 [H, W, 3].
         script: module of `scripts` that trains it.
         evaluations: modules of `scripts` that score it, the usual one first, with their flags.
         imports: names an `OriginalProgram`, whose checkpoints `scripts.convert_checkpoint` reads.
-        import_name: what `--model` says there.
+        import_name: its value of `--model` there.
         after_restoring: (model, flags of its run, step) -> None, where more than weights is restored.
-        generates: data sets that are drawn where `--data_path` is not given, other scenes than the published.
-        published: flags of an experiment -> its figures.
+        generates: data sets that are generated without `--data_path`; these are not the published scenes.
+        published: flags of an experiment -> its published figures.
     """
 
     model: str
@@ -88,24 +88,24 @@ class Experiment:
 
 
 def function(name: str) -> Callable[..., Any]:
-    """Returns what "module:name" is, importing the module."""
+    """Returns the object that "module:name" names, importing the module."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 @functools.cache
 def experiments(package: str | None = None) -> dict[str, Experiment]:
-    """Returns the kinds of models, of one package or of all: what `--model` says -> what belongs to it."""
+    """Returns the kinds of models, of one package or of all, by their value of `--model`."""
     modules = [importlib.import_module(f"{name}.experiments") for name in _PACKAGES]
     declared = [experiment for module in modules for experiment in module.EXPERIMENTS]
     return {e.model: e for e in declared if package in (None, e.package)}
 
 
 def experiment(model: str, package: str | None = None) -> Experiment:
-    """Returns the kind of model that `--model` says.
+    """Returns the kind of model that `--model` names.
 
     Raises:
-        UserError: there is no such model, or no such one in the package.
+        UserError: there is no such model, or the package has none of that name.
     """
     known = experiments(package)
     if model not in known:
@@ -114,7 +114,7 @@ def experiment(model: str, package: str | None = None) -> Experiment:
 
 
 def configs(package: str) -> dict[str, type]:
-    """Returns what `--model` may be in a package -> the dataclass of the model's options."""
+    """Returns a package's values of `--model` -> the dataclass of the model's options."""
     return {model: declared.config for model, declared in experiments(package).items()}
 
 

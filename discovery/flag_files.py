@@ -16,7 +16,7 @@ from discovery.options import options_in
 
 FLAGS_FILE = "flags.txt"
 
-#: Beside the packages, in a checkout as where they are installed.
+#: Beside the packages, both in a checkout and where they are installed.
 CONFIGS = installation.folder("configs")
 
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
@@ -27,7 +27,7 @@ def read_flag_file(path: Path) -> dict[str, str]:
     """Returns flags by name; lines that do not begin with `--` are comments.
 
     Raises:
-        UserError: the file cannot be read, or holds something else.
+        UserError: the file cannot be read, or contains anything else.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -41,11 +41,11 @@ def read_config(name: str, config_classes: Mapping[str, type]) -> dict[str, str]
     """Returns the flags of `configs/<name>.flags`.
 
     Args:
-        name: of the configuration.
-        config_classes: what `--model` may be -> the options of that model.
+        name: the configuration's name.
+        config_classes: value of `--model` -> the options of that model.
 
     Raises:
-        UserError: there is no such configuration, or it is of another model.
+        UserError: there is no such configuration, or it is for another model.
     """
     found = {path.stem: read_flag_file(path) for path in sorted(CONFIGS.glob("*.flags"))}
     own = [other for other, flags in found.items() if flags.get("model") in config_classes]
@@ -55,30 +55,30 @@ def read_config(name: str, config_classes: Mapping[str, type]) -> dict[str, str]
     if name in found:
         model = found[name].get("model", "")
         hint = who_takes(model, "build")
-        raise UserError(f"the configuration {name!r} is of the model {model!r}{hint}; {choice}")
+        raise UserError(f"the configuration {name!r} is for the model {model!r}{hint}; {choice}")
     raise UserError(f"there is no configuration {name!r}; {choice}")
 
 
 def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str, str]:
-    """Returns the flags of a run, and warns of options that it does not tell.
+    """Returns the flags of a run, and warns of options that it lacks.
 
     Args:
-        folder: of the run.
-        config_classes: what `--model` may be -> the options of that model.
+        folder: the run's folder.
+        config_classes: value of `--model` -> the options of that model.
 
     Raises:
-        UserError: the folder has no `flags.txt`, or a damaged one, or one of another model.
+        UserError: the folder has no `flags.txt`, or a damaged one, or one for another model.
     """
     path = folder / FLAGS_FILE
     if not path.is_file():
-        raise UserError(f"{folder} is no run's folder: it has no {FLAGS_FILE}")
+        raise UserError(f"{folder} is not a run's folder: it has no {FLAGS_FILE}")
     flags = read_flag_file(path)
     if "model" not in flags or not path.read_bytes().endswith(b"\n"):
-        raise UserError(f"{path} is damaged: it is not whole")
+        raise UserError(f"{path} is damaged: it is incomplete")
     model = flags["model"]
     if model not in config_classes:
         raise UserError(
-            f"{path} is of the model {model!r}, not of {' or '.join(config_classes)}"
+            f"{path} is for the model {model!r}, not for {' or '.join(config_classes)}"
             f"{who_takes(model, 'load_run')}"
         )
     config_class = config_classes[model]
@@ -86,16 +86,16 @@ def read_run_flags(folder: Path, config_classes: Mapping[str, type]) -> dict[str
     missing = [name for name, option in declared.items() if name not in flags and not option.later]
     if missing:
         names = ", ".join(f"--{name}" for name in missing)
-        warnings.warn(f"{path} lacks {names}: the defaults are taken", stacklevel=3)
+        warnings.warn(f"{path} lacks {names}: using the defaults", stacklevel=3)
     return flags
 
 
 def options_of(config_class: type[Options], flags: Mapping[str, str]) -> Options:
-    """Makes a dataclass of options out of the flags of the same names; other fields have their defaults.
+    """Makes a dataclass of options from the flags of the same names; other fields have their defaults.
 
     Args:
-        config_class: its fields are numbers, texts, truths, and sequences of integers.
-        flags: as text. Those that are no fields are passed over.
+        config_class: its fields are numbers, strings, Booleans, and sequences of integers.
+        flags: as text. Those that are not fields are ignored.
 
     Raises:
         UserError: a flag cannot be read.
@@ -106,7 +106,7 @@ def options_of(config_class: type[Options], flags: Mapping[str, str]) -> Options
 
 
 def replaced(options: Options, values: Mapping[str, Any]) -> Options:
-    """Returns a dataclass of options with other values for some.
+    """Returns a dataclass of options with some values replaced.
 
     Raises:
         UserError: there is no such option.
@@ -114,7 +114,7 @@ def replaced(options: Options, values: Mapping[str, Any]) -> Options:
     known = [field.name for field in dataclasses.fields(options)]
     unknown = [name for name in values if name not in known]
     if unknown:
-        raise UserError(f"{', '.join(unknown)}: no such option; choose of {', '.join(sorted(known))}")
+        raise UserError(f"{', '.join(unknown)}: no such option; choose from {', '.join(sorted(known))}")
     return dataclasses.replace(options, **values)
 
 

@@ -34,7 +34,7 @@ def read_images(paths: Sequence[Path], size: int, n_channels: int) -> np.ndarray
         uint8 [N, size, size, n_channels].
 
     Raises:
-        UserError: Some cannot be read, or all together do not fit into the memory.
+        UserError: Some cannot be read, or together they do not fit into memory.
     """
     check_memory(len(paths), size * size * n_channels)
     images = np.empty([len(paths), size, size, n_channels], np.uint8)  # [N, S, S, C]
@@ -50,10 +50,10 @@ def read_image(path: Path, size: int, n_channels: int) -> np.ndarray:
 
 
 def opened(path: Path) -> Image.Image:
-    """Decodes a PNG or JPEG file, turned as its EXIF data say.
+    """Decodes a PNG or JPEG file, rotated as its EXIF data say.
 
     Raises:
-        UserError: It is damaged, or something else; the line names it.
+        UserError: It is damaged, or of another format; the message names it.
     """
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
@@ -67,8 +67,8 @@ def opened(path: Path) -> Image.Image:
 def fitted(image: Image.Image, size: int, n_channels: int) -> np.ndarray:
     """Brings a picture of any mode and size to uint8 [size, size, n_channels].
 
-    Of 16 bits the upper 8 count; what is transparent is laid on black; the middle square is cut out, and then
-    resized bicubically, low-pass where it shrinks.
+    Of 16 bits the upper 8 are kept; transparency is composited onto black; the middle square is cropped, then
+    resized bicubically, with a low-pass filter where it shrinks.
     """
     if image.mode.startswith("I"):  # 16 bits of gray; Pillow itself reads those of color as 8
         image = Image.fromarray((np.asarray(image).clip(0, 2**16 - 1) // 256).astype(np.uint8))
@@ -89,10 +89,10 @@ def middle_square(image: Image.Image) -> Image.Image:
 
 
 def each_read(read: Callable[[Path], T], paths: Sequence[Path]) -> Iterator[T]:
-    """Yields `read(path)` in order, several at a time; all are tried before the first mistake is told.
+    """Yields `read(path)` in order, several at a time; all are tried before the first error is raised.
 
     Raises:
-        UserError: At the end, where `read` raised some: the first of them, and which other files it was.
+        UserError: At the end, if `read` raised any: the first one, and the names of the other files.
     """
 
     def attempt(path):
@@ -115,11 +115,11 @@ def each_read(read: Callable[[Path], T], paths: Sequence[Path]) -> Iterator[T]:
         names = [path.name for path, _ in mistakes[1:]]
         more = ", ".join(names[: _NAMED - 1]) + (", ..." if len(names) >= _NAMED else "")
         others = f"; {len(names)} more of {len(paths)}: {more}" if names else ""
-        raise UserError(f"{mistakes[0][1]}{others}; mend or remove the file{'s' if names else ''}")
+        raise UserError(f"{mistakes[0][1]}{others}; fix or remove the file{'s' if names else ''}")
 
 
 def check_not_black(images: np.ndarray, where: str | Path) -> None:
-    """Raises `UserError` that begins with `where` unless something is to be seen on images of bytes."""
+    """Raises a `UserError` that begins with `where` if all images of bytes are black."""
     brightest = int(images.max())
     if brightest <= 1:
         raise UserError(
@@ -129,7 +129,7 @@ def check_not_black(images: np.ndarray, where: str | Path) -> None:
 
 
 def check_memory(n: int, image_bytes: int) -> None:
-    """Raises `UserError` where n images would take more than half of the machine's memory."""
+    """Raises a `UserError` if n images would take more than half of the machine's memory."""
     needed = n * image_bytes
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory // 2:

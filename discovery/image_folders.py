@@ -10,14 +10,14 @@ from typing import NamedTuple
 from discovery.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-#: Without sub-folders for training and validation each tenth image is held out.
+#: Without sub-folders for training and validation, every tenth image is held out.
 HOLD_OUT_EVERY = 10
 
-# Names of sub-folders that split the data, in any case; of several for validation the first is taken.
+# Names of sub-folders that split the data, in any case; of several for validation the first is used.
 _TRAIN = ("train", "training")
 _VALID = ("valid", "val", "validation", "test", "testing")
-_DEEPEST = 4  # levels that are looked at, so that links in a circle end
-_JUNK = (".", "__MACOSX")  # how names begin that file managers and archivers leave behind
+_DEEPEST = 4  # levels that are searched, so that circular links end
+_JUNK = (".", "__MACOSX")  # prefixes of what file managers and archivers leave behind
 
 _Place = tuple[str, ...]  # names of sub-folders on the way
 
@@ -26,7 +26,7 @@ class ImageSet(NamedTuple):
     """One of the two sets, in the order in which it is read.
 
     Attributes:
-        root: The folder that it lies in, or whose sub-folders are its classes.
+        root: The folder that it is in, or whose sub-folders are its classes.
         paths: Of the images: the first of each class, the second of each class, ...
         labels: The class of each, a place in `ImageFolder.classes`; empty without classes.
     """
@@ -43,8 +43,8 @@ class ImageFolder(NamedTuple):
         train: Images to learn from.
         valid: Images for validation.
         classes: Names of the sub-folders that images are sorted into; empty: there are no classes.
-        held_out: Whether the folder has no split of its own, and each tenth image is held out for validation.
-        aside: Sub-folders that were left aside.
+        held_out: Whether the folder has no split of its own, so that every tenth image is held out.
+        aside: Sub-folders that were skipped.
     """
 
     train: ImageSet
@@ -56,19 +56,19 @@ class ImageFolder(NamedTuple):
     @property
     def valid_from(self) -> str:
         """Where the images for validation come from, in words."""
-        return f"in {self.valid.root}" + (": each tenth is held out" if self.held_out else "")
+        return f"in {self.valid.root}" + (": every tenth is held out" if self.held_out else "")
 
 
 def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
     """Finds the PNG and JPEG files of a folder, and sorts them by their names.
 
-    They lie in the folder itself or, by class, in its sub-folders; a single sub-folder is no class. Where
+    They are in the folder itself or, by class, in its sub-folders; a single sub-folder is not a class. Where
     there are sub-folders `train` and `valid` (or `val`, `validation`, `test`), these hold the two sets, laid
-    out likewise. Otherwise each tenth image, counted through the classes, is for validation.
+    out likewise. Otherwise every tenth image, counted across the classes, is for validation.
 
     Args:
         folder: Which folder.
-        aside: Names of sub-folders that hold something else.
+        aside: Names of sub-folders to skip, which hold something else.
 
     Raises:
         UserError: There is no image, or it is unclear to which set or class some belong.
@@ -78,7 +78,7 @@ def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
     left_aside: list[Path] = []
     _walk(folder, (), aside, found, left_aside)
     if not found:
-        raise UserError(f"{folder}: holds no image, neither itself nor in sub-folders; expected .png or .jpg")
+        raise UserError(f"{folder}: holds no images, directly or in sub-folders; expected .png or .jpg")
     split = _split(folder, found)
     train_name, valid_name = split or (None, None)
     train = _by_class(folder, (train_name,) if split else (), found)
@@ -88,7 +88,7 @@ def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
         if not set(valid) <= set(train) if classes else len(valid) > 1:
             raise UserError(
                 f"{folder / valid_name}: has classes {_listed(valid)}, but {folder / train_name} has "
-                f"{_listed(train)}: make them alike"
+                f"{_listed(train)}: make them the same"
             )
     else:
         train, valid = _held_out(folder, train)
@@ -121,14 +121,14 @@ def _split(folder, found):
     tops = {place[0] for place in found if place}
     named = {name.lower(): name for name in sorted(tops)}
     train, valid = (next((named[n] for n in names if n in named), None) for names in (_TRAIN, _VALID))
-    if valid is None and tops != {train}:  # beside other sub-folders "train" is a class, that of railways say
+    if valid is None and tops != {train}:  # beside other sub-folders "train" is a class, say of railways
         return None
     others = [name for name in sorted(tops) if name.lower() not in _TRAIN + _VALID]
     if train is None or others or () in found:
         beside = "no sub-folder train" if train is None else f"also {', '.join(others) or 'images'}"
         raise UserError(
             f"{folder}: holds a sub-folder {valid or train}, but {beside}: for a split give train and valid "
-            "alone; rename a class that is called so"
+            "alone; rename a class of that name"
         )
     return train, valid
 
@@ -140,7 +140,7 @@ def _by_class(folder, place: _Place, found: Mapping[_Place, list[Path]]) -> dict
     deep = [paths[0] for where, paths in below.items() if len(where) > 1]
     if deep:
         raise UserError(
-            f"{deep[0]}: lies too deep: images belong into {root}, or into sub-folders of it, one a class"
+            f"{deep[0]}: is too deep: images belong in {root}, or in sub-folders of it, one per class"
         )
     if () in below and len(below) > 1:
         raise UserError(
@@ -151,7 +151,7 @@ def _by_class(folder, place: _Place, found: Mapping[_Place, list[Path]]) -> dict
 
 
 def _held_out(folder, by_class):
-    """Splits classes into what is for training and each tenth image, counted through all of them."""
+    """Splits classes into training images and every tenth image, counted across all of them."""
     train, valid, n = {}, {}, 0
     for name, paths in by_class.items():
         held = [(n + i) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1 for i in range(len(paths))]
@@ -160,14 +160,14 @@ def _held_out(folder, by_class):
         n += len(paths)
     if n < HOLD_OUT_EVERY:
         raise UserError(
-            f"{folder}: {n} images are too few to hold out each tenth for validation; put them into "
+            f"{folder}: {n} images are too few to hold out every tenth for validation; put them into "
             "sub-folders train and valid"
         )
     return train, valid
 
 
 def _in_turns(root, by_class, classes):
-    """Orders a set so that its beginning has all classes."""
+    """Orders a set so that all classes occur at its beginning."""
     numbered = [
         (rank, classes.index(name) if classes else 0, path)
         for name, paths in by_class.items()

@@ -18,7 +18,7 @@ class ImportedState(NamedTuple):
     Attributes:
         step: number of steps taken.
         weights: by path of the model's variable, all of them.
-        slots: the optimiser's, by that program's name of the kind, then by path. A weight that its loss does
+        slots: the optimizer's, by that program's name of the kind, then by path. A weight that its loss does
             not depend on may have none.
     """
 
@@ -31,12 +31,12 @@ class OriginalProgram(NamedTuple):
     """A program whose checkpoints of one kind of model are imported.
 
     Attributes:
-        read: file or prefix -> checkpoint, what it holds.
-        options: checkpoint -> values of flags that it tells.
-        imported_state: (checkpoint, built model) -> its content, laid out for that.
+        read: file or prefix -> checkpoint, its contents.
+        options: checkpoint -> values of the flags that it determines.
+        imported_state: (checkpoint, built model) -> its contents, laid out for the model.
         optimizer: makes the slots of weights that have none there.
         slots: that program's names of the optimizer's slots -> ours.
-        untold: flags that shape the model and that no checkpoint tells.
+        untold: flags that shape the model and that no checkpoint determines.
         implied: other flags that go with the model.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-#: A wheel holds scripts/, configs/ and pretrained/ inside this package, so that they collide with nobody's.
+#: A wheel holds scripts/, configs/ and pretrained/ inside this package, so that they collide with no others.
 _INSTALLED = (_HERE / "configs").is_dir()
 
 

@@ -30,7 +30,7 @@ def lazy_names(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         import_tensorflow()
         value = getattr(importlib.import_module(modules[name]), name)
-        setattr(sys.modules[package], name, value)  # it is not asked for again
+        setattr(sys.modules[package], name, value)  # so that it is looked up only once
         return value
 
     def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Models by name: of a configuration, untrained; of a run and of pretrained weights, as trained."""
+"""Models by name: untrained from a configuration, or trained from a run or pretrained weights."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def build(package: str, name: str, seed: int = 0, **options: Any) -> TrainableMo
     """Builds the model of a configuration, with initial weights.
 
     Args:
-        package: that has the model.
-        name: of a file in `configs/`.
-        seed: of the initial weights.
+        package: the package that has the model.
+        name: name of a file in `configs/`.
+        seed: seed of the initial weights.
         **options: other values for fields of the model's options.
 
     Raises:
-        UserError: there is no such configuration or option, or it is of another package.
+        UserError: there is no such configuration or option, or it belongs to another package.
     """
     flags = read_config(name, configs(package))
     kind = experiments()[flags["model"]]
@@ -40,11 +40,11 @@ def load_run(package: str, path: str | Path) -> TrainableModel:
     """Loads the model of a run.
 
     Args:
-        package: that has the model.
+        package: the package that has the model.
         path: the run's folder, for its newest snapshot, or the prefix of a snapshot.
 
     Raises:
-        UserError: there is no run or no snapshot, its files are damaged, or it is of another package.
+        UserError: there is no run or no snapshot, its files are damaged, or it belongs to another package.
     """
     snapshot = find_snapshot(path, configs(package))
     flags = read_run_flags(Path(snapshot).parent, configs(package))
@@ -68,10 +68,10 @@ def load_pretrained(package: str, name: str) -> TrainableModel:
     """Loads a model whose trained weights come with the packages.
 
     Args:
-        package: that has the model.
-        name: of a folder in `pretrained/`.
+        package: the package that has the model.
+        name: name of a folder in `pretrained/`.
 
     Raises:
-        UserError: there are no such weights, or they are of another package.
+        UserError: there are no such weights, or they belong to another package.
     """
     return load_run(package, find_pretrained(name, configs(package)))

@@ -1,7 +1,7 @@
 """Options as fields of a dataclass, each declared once: default, meaning, what it may be, what it shapes.
 
-Flags, `--help`, the checks of values, the files of flags and the flags that a resumed run may not change are
-all read off these declarations.
+Flags, `--help`, the checks of values, the files of flags and the flags that a resumed run may not change all
+follow from these declarations.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _KEY = "option"
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """What is declared of a field, beside its name, type and default.
+    """What is declared about a field, besides its name, type and default.
 
     Attributes:
         help: what it means, in a line.
         topic: heading in `--help` of this option and those after it; None: as the option before.
-        choices: the texts that it may be; empty: any.
-        least: the smallest number that it may be; None: any.
-        most: the greatest, likewise.
+        choices: the allowed strings; empty: any.
+        least: the smallest allowed number; None: any.
+        most: the largest, likewise.
         shapes: whether it shapes the model's variables, so that a resumed run may not change it.
-        later: whether it is newer than runs that do not tell it: they were trained as its default says.
+        later: whether it is newer than runs that lack it, which were trained as its default says.
         flag: whether it is a flag of its own; otherwise it follows from others.
         text: its default as a flag, where `read` turns a flag's text into a value.
         read: that function; it raises a UserError.
@@ -53,7 +53,7 @@ def option(default: Any, help: str = "", **declared: Any) -> Any:
 
 
 def options_in(config_class: type) -> dict[str, Option]:
-    """Returns what is declared of each field of a dataclass, in their order."""
+    """Returns what is declared about each field of a dataclass, in order."""
     return {field.name: field.metadata.get(_KEY, Option()) for field in dataclasses.fields(config_class)}
 
 
@@ -63,10 +63,10 @@ def shaping(config_class: type) -> set[str]:
 
 
 def check_options(options: Any) -> None:
-    """Checks the values of a dataclass against what is declared of them.
+    """Checks the values of a dataclass against their declarations.
 
     Raises:
-        UserError: one is none of the choices, out of its range, or no finite number where one is declared.
+        UserError: one is not among the choices, is out of range, or is not finite where it must be.
     """
     types = typing.get_type_hints(type(options))
     for name, declared in options_in(type(options)).items():
@@ -96,6 +96,6 @@ def _check_number(name, value, declared, whole):
 
 
 def same_option(config_class: type, name: str) -> Any:
-    """Returns a field that is declared as one of another dataclass is."""
+    """Returns a field with the same declaration as one of another dataclass."""
     [field] = [f for f in dataclasses.fields(config_class) if f.name == name]
     return dataclasses.field(default=field.default, metadata=field.metadata)

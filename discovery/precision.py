@@ -1,4 +1,4 @@
-"""Which numbers convolutions are computed in."""
+"""The number formats that convolutions compute in."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def convolution_dtype(precision: str) -> str | None:
 
 
 def slow_bfloat16() -> str | None:
-    """Returns what to do where this processor has no bfloat16 of its own; None: nothing.
+    """Returns what to do where this processor has no native bfloat16; None: nothing.
 
-    Without AVX-512 bfloat16 is emulated. Where the system does not tell what the processor can do, nothing is
-    said.
+    Without AVX-512, bfloat16 is emulated. Where the system does not report the processor's features, the
+    result is None.
     """
     try:
         with open(_CPU_INFO, encoding="utf-8") as file:

@@ -1,14 +1,14 @@
 """Trained weights that come with the packages: `pretrained/NAME/`, in a checkout and in the wheel.
 
-Each folder is a run's folder whose snapshot holds weights alone. Its `scores.json`, which
+Each folder is a run's folder whose snapshot holds only weights. Its `scores.json`, which
 `scripts/make_pretrained.py` writes, says what was measured:
 
-    name      of the folder
-    score     {"evaluation", "name", "value"}: the score that tests measure anew; `name` is its path within
-              scores[evaluation], "unsupervised.transfer.prior.valid" or "ARI.mean" say
-    scores    evaluation -> all that its script wrote
+    name      the folder's name
+    score     {"evaluation", "name", "value"}: the score that tests measure again; `name` is its path within
+              scores[evaluation], such as "unsupervised.transfer.prior.valid" or "ARI.mean"
+    scores    evaluation -> everything that its script wrote
     data, seed, step, hours, machine, command: how the weights were trained
-    commit    of the code that made the folder
+    commit    the commit of the code that made the folder
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from discovery.errors import UserError
 from discovery.experiments import who_takes
 from discovery.flag_files import FLAGS_FILE, read_flag_file
 
-#: Beside the packages, in a checkout as where they are installed.
+#: Beside the packages, both in a checkout and where they are installed.
 PRETRAINED = installation.folder("pretrained")
 
-#: What tells a folder of pretrained weights from one that a training writes.
+#: What distinguishes a folder of pretrained weights from one that training writes.
 SCORES_FILE = "scores.json"
 
-#: Flags that are places on the machine that trained.
+#: Flags that are paths on the machine that trained.
 _PLACES = ("data_dir", "valid_file", "data_path", "h5_path", "out_dir", "checkpoint", "run_suffix")
 _PLACES += ("weights_from", "load_from_checkpoint")
 
@@ -44,7 +44,7 @@ def pretrained_names(models: Collection[str] = ()) -> list[str]:
     """Returns the names of the pretrained weights that there are.
 
     Args:
-        models: what `--model` may be; by default anything.
+        models: allowed values of `--model`; by default any.
     """
     folders = [path.parent for path in sorted(PRETRAINED.glob(f"*/{SCORES_FILE}"))]
     return [f.name for f in folders if not models or read_flag_file(f / FLAGS_FILE).get("model") in models]
@@ -54,11 +54,11 @@ def find_pretrained(name: str, models: Collection[str] = ()) -> Path:
     """Returns the folder of pretrained weights.
 
     Args:
-        name: of the folder.
-        models: what `--model` may be; by default anything.
+        name: the folder's name.
+        models: allowed values of `--model`; by default any.
 
     Raises:
-        UserError: there are none of that name and those models.
+        UserError: there are none of that name for those models.
     """
     names = pretrained_names(models)
     if name in names:
@@ -67,7 +67,7 @@ def find_pretrained(name: str, models: Collection[str] = ()) -> Path:
         model = read_flag_file(PRETRAINED / name / FLAGS_FILE).get("model", "")
         choice = f"; choose one of {', '.join(names)}" if names else ""
         hint = who_takes(model, "load_pretrained")
-        raise UserError(f"the pretrained weights {name!r} are of the model {model!r}{hint}{choice}")
+        raise UserError(f"the pretrained weights {name!r} are for the model {model!r}{hint}{choice}")
     if names:
         raise UserError(f"there are no pretrained weights {name!r} here; choose one of {', '.join(names)}")
     raise UserError(
@@ -80,8 +80,8 @@ def beside_packages(path: str, models: Collection[str] = ()) -> str:
     """Lets `pretrained/NAME` mean the folder beside the packages where the current folder has none.
 
     Args:
-        path: of anything.
-        models: what `--model` may be; by default anything.
+        path: any path.
+        models: allowed values of `--model`; by default any.
 
     Raises:
         UserError: there is none of that name beside the packages either.
@@ -93,13 +93,13 @@ def beside_packages(path: str, models: Collection[str] = ()) -> str:
 
 
 def neutral_flags(run_flags: Mapping[str, str], name: str) -> dict[str, str]:
-    """Returns the flags of a run under another name, without places on the machine that trained it."""
+    """Returns the flags of a run under another name, without paths on the machine that trained it."""
     kept = {flag: value for flag, value in run_flags.items() if flag not in _PLACES}
     return kept | {"name": name, "logdir": "checkpoints/{name}"}
 
 
 def score_at(values: Mapping[str, Any], name: str) -> Any:
-    """Returns what is at a path such as "ARI.mean"; None where there is nothing."""
+    """Returns the value at a path such as "ARI.mean"; None where there is none."""
     for part in name.split("."):
         values = values.get(part) if isinstance(values, Mapping) else None
     return values

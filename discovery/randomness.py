@@ -49,7 +49,7 @@ class Seed:
         return math.sqrt(2.0) * tf.math.erfinv(centred)
 
     def __tf_flatten__(self):
-        """Splits into what is static and what are tensors, for tf.function and tf.distribute."""
+        """Splits into static parts and tensors, for tf.function and tf.distribute."""
         return (self.n_replicas,), (self.key, self.replica)
 
     @classmethod

@@ -42,7 +42,7 @@ def list_snapshots(folder: Path) -> list[str]:
 def find_snapshot(path: str | Path, models: Collection[str] = ()) -> str:
     """Returns the prefix that a user means by a prefix, one of its files, or a run's folder (the newest).
 
-    `pretrained/NAME` is found from any folder, where it is of one of the `models`, by default of any.
+    `pretrained/NAME` is found from any folder, if it is for one of the `models`, by default any.
 
     Raises:
         UserError: there is no such snapshot.
@@ -96,11 +96,11 @@ def check_arrays(prefix: str, arrays: Mapping[str, np.ndarray], expected: Mappin
 
 
 def restore_model(snapshot: str | Path, model: TrainableModel) -> int:
-    """Gives a built model the weights of a training snapshot; all of them or, with an error, none.
+    """Gives a built model the weights of a training snapshot: all of them or, with an error, none.
 
     Args:
         snapshot: a prefix or a run's folder.
-        model: built.
+        model: a built model.
 
     Returns:
         the number of steps it was trained for.
@@ -154,6 +154,6 @@ def _reason(error: Exception) -> str:
 
 
 def _form(shape, dtype):
-    """[2, 3], and the type where it is not the usual one."""
+    """Returns text such as [2, 3], with the type where it is not float32."""
     kind = np.dtype(dtype).name
     return f"{list(shape)}" if kind == "float32" else f"{kind} {list(shape)}"

@@ -21,17 +21,17 @@ def one_replica(local_sum: tf.Tensor) -> tf.Tensor:
 
 
 class TrainableModel(keras.Model):
-    """Base of all models: `model(inputs, training=, seed=)` gives a NamedTuple, `losses` what to minimise.
+    """Base of all models: `model(inputs, training=, seed=)` gives a NamedTuple, `losses` what to minimize.
 
-    Every tensor of the outputs has the batch as its first axis. Statistics over the batch are formed in
-    `losses`, through `batch_sum` alone: the identity on one replica, a differentiable all-reduce on many.
+    Every tensor of the outputs has the batch as its first axis. Statistics over the batch are computed
+    in `losses`, through `batch_sum` alone: the identity on one replica, a differentiable all-reduce on many.
     """
 
     #: Seed of the noise in Keras' own `fit`; the training loop passes its own.
     fit_seed: int = 0
 
     def inputs_of(self, batch: Batch | Any) -> Any:
-        """Picks the argument of `call` out of a batch; what is no dict is taken to be that argument."""
+        """Picks the argument of `call` out of a batch; anything but a dict is taken to be that argument."""
         raise NotImplementedError
 
     def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:

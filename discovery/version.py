@@ -1,4 +1,4 @@
-"""The version of all packages; `pyproject.toml` says it."""
+"""The version of all packages, which `pyproject.toml` states."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _NAME = "unsupervised-object-discovery"
 
 
 def version() -> str:
-    """Returns that of the code that runs: of a checkout, whatever is installed beside it, or of the wheel.
+    """Returns the version of the running code: the checkout's, even beside an installed one, or the wheel's.
 
-    "unknown" is that of packages that were copied without either.
+    It is "unknown" for packages that were copied without either.
     """
     try:
         project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]

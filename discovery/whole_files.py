@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what to say where a disk is full, gone, or read-only."""
+"""Files that are written completely or not at all, and errors where a disk is full, gone, or read-only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from discovery.errors import UserError
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Within it, what Python or TensorFlow cannot write becomes a UserError that tells what to do.
+    """Turns failures of Python or TensorFlow to write, within it, into a UserError that says what to do.
 
     Args:
-        path: of what is written.
+        path: the path that is written.
     """
     try:
         yield
@@ -26,8 +26,8 @@ def writing(path: str | Path) -> Iterator[None]:
         if not isinstance(error, OSError) and not _is_of_tensorflow(error):
             raise
         raise UserError(
-            f"cannot write {path}: {_cause(error)}{_room(Path(path).parent)}; earlier snapshots stay: see to "
-            "the disk, and start the same command again to go on from the newest"
+            f"cannot write {path}: {_cause(error)}{_room(Path(path).parent)}; earlier snapshots stay: check "
+            "the disk, and start the same command again to resume from the newest"
         ) from None
 
 

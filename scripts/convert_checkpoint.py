@@ -37,17 +37,17 @@ flags.DEFINE_string("out", "", "Folder of the run that is made.")
 _OWN = ("source", "out")
 
 
-#: Ending of the snapshots that an exported step has made elsewhere.
+#: Suffix of the snapshots that an exported step has made elsewhere.
 PORTABLE = ".npz"
 
 
 def kinds() -> dict[str, Experiment]:
-    """Returns the models that are imported: what `--model` says here, or in training -> which."""
+    """Returns the models that can be imported, by their value of `--model` here and in training."""
     return {name: kind for kind in experiments().values() for name in (kind.import_name, kind.model)}
 
 
 def main(_) -> None:
-    """Reads the checkpoint, builds the model that it tells of, fills both, and writes the run's folder."""
+    """Reads the checkpoint, builds the model that it describes, and writes the run's folder."""
     from discovery.snapshots import GLOBAL_STEP
     from discovery.training.run_folder import prepare_run_folder, write_flags
     from discovery.training.run_lock import run_lock
@@ -72,7 +72,7 @@ def main(_) -> None:
             raise UserError(f"{folder} holds a run already: choose another --out, or give --overwrite")
         write_flags(folder, run_flags)
         snapshot = write_snapshot(folder, int(arrays[GLOBAL_STEP]), arrays)
-    print(f"{snapshot}: weights and optimiser of {FLAGS.source}")
+    print(f"{snapshot}: weights and optimizer of {FLAGS.source}")
     if not FLAGS.source.endswith(PORTABLE):
         tell(original, told, checkpoint)
     print(f"score it:    {command(kind.evaluations[0])} --snapshot={folder}")
@@ -80,7 +80,7 @@ def main(_) -> None:
 
 
 def check() -> None:
-    """Raises a UserError where it is not said what is read, or where to."""
+    """Raises a UserError if the source or the destination is missing."""
     for name in _OWN:
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing: {FLAGS[name].help}")
@@ -95,7 +95,7 @@ def define_flags(arguments: list[str]) -> None:
     source = training_flags.before_defined("source", arguments)
     if f"{PORTABLE}.part" in source:
         whole = source[: source.rindex(".part")]
-        raise UserError(f"--source={source} is a part: give --source={whole}, beside which all parts lie")
+        raise UserError(f"--source={source} is one part: give --source={whole}, with all parts beside it")
     if source.endswith(PORTABLE):
         from discovery.export.npz_snapshot import read_npz_snapshot
 
@@ -110,10 +110,10 @@ def define_flags(arguments: list[str]) -> None:
 
 
 def adopt(kind: Experiment, original: OriginalProgram, told: Mapping[str, Any]) -> None:
-    """Sets the flags that the checkpoint tells.
+    """Sets the flags that the checkpoint determines.
 
     Raises:
-        UserError: flags given by hand say otherwise.
+        UserError: flags given by hand disagree.
     """
     told = {name: _as_flag(value) for name, value in told.items()}
     wrong = [
@@ -134,7 +134,7 @@ def adopt(kind: Experiment, original: OriginalProgram, told: Mapping[str, Any]) 
 def training_arrays(
     model: TrainableModel, original: OriginalProgram, imported: ImportedState
 ) -> dict[str, Any]:
-    """Returns all that training carries, by the names of snapshots."""
+    """Returns the whole state of training, by the names of snapshots."""
     from discovery.distributed.replicas import single_replica
     from discovery.training.train_state import TrainState
 
@@ -167,7 +167,7 @@ def portable_arrays(model: TrainableModel, original: OriginalProgram) -> dict[st
 
 
 def name_run(folder: Path) -> Path:
-    """Sets the flags that name the run, so that training with its flags.txt goes on in `folder`."""
+    """Sets the flags that name the run, so that training with its flags.txt continues in `folder`."""
     folder = folder.absolute()
     FLAGS["name"].value = folder.name
     FLAGS["logdir"].value = str(folder.parent).replace("{", "{{").replace("}", "}}") + "/{name}"
@@ -178,11 +178,11 @@ def name_run(folder: Path) -> Path:
 
 
 def tell(original: OriginalProgram, told: Mapping[str, Any], checkpoint: Any) -> None:
-    """Prints what the checkpoint told, and what not."""
-    print("told by it:", *(f"--{name}={_text(_as_flag(value))}" for name, value in told.items()))
+    """Prints which flags the checkpoint determined, and which not."""
+    print("determined by it:", *(f"--{name}={_text(_as_flag(value))}" for name, value in told.items()))
     defaults = [name for name in original.untold if name not in told and not FLAGS[name].present]
     if defaults:
-        print("not told, so by default:", *(f"--{name}={_text(FLAGS[name].value)}" for name in defaults))
+        print("undetermined, so by default:", *(f"--{name}={_text(FLAGS[name].value)}" for name in defaults))
     if getattr(checkpoint, "n_averages", 0):
         print(f"left behind: {checkpoint.n_averages} arrays of moving averages of reports")
     updates = getattr(checkpoint, "n_updates", set())

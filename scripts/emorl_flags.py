@@ -25,7 +25,7 @@ _SCENE_FILES = (".h5", ".tfrecords")  # a folder of these is not one of images; 
 
 
 def define() -> None:
-    """Defines them, grouped as the original groups its options."""
+    """Defines the flags, grouped as the original groups its options."""
     define_flags(DataConfig)
     topic("Model")  # the original's Net.*
     flags.DEFINE_string("model", "EfficientMORL", f"One of {', '.join(experiments(PACKAGE))}.")
@@ -34,9 +34,9 @@ def define() -> None:
 
 
 def data_config(**values: Any) -> DataConfig:
-    """Returns the data's options that the flags give; `values` go before them.
+    """Returns the data's options that the flags give; `values` override them.
 
-    A folder as `--data_path`, without more, makes `--dataset` "images".
+    A folder as `--data_path`, without `--h5_path` and `--dataset`, makes `--dataset` "images".
     """
     if FLAGS.data_path and not FLAGS.h5_path and not FLAGS["dataset"].present:
         folder = Path(FLAGS.data_path).expanduser()
@@ -46,10 +46,10 @@ def data_config(**values: Any) -> DataConfig:
 
 
 def load_data(**values: Any) -> DataSource:
-    """Opens the data that the flags describe; `values` go before them.
+    """Opens the data that the flags describe; `values` override them.
 
     Raises:
-        UserError: a flag or a file is wrong, or its images are not of `--input_size`.
+        UserError: a flag or a file is wrong, or its images do not have `--input_size`.
     """
     from emorl.data import load
 
@@ -77,7 +77,7 @@ def load_training_data() -> DataSource:
 
 
 def check() -> None:
-    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    """Raises a UserError for flags that can be found wrong without TensorFlow."""
     data_config().completed()
     model_config()
 

@@ -1,4 +1,4 @@
-"""What all scripts share: every mistake of the user's ends as one line and an exit code."""
+"""What all scripts share: every user's mistake ends as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from .help_text import FULL_HELP, HELP, asks_for_help, help_text
 if TYPE_CHECKING:
     import tensorflow as tf
 
-#: What absl says of a flag -> what is meant.
+#: What absl says about a flag -> what is meant.
 _PLAIN = {
     r"^ERROR:: Unable to open flagfile: .*?'(.*)'$": r"--flagfile=\1: there is no such file",
     r"invalid literal for int\(\) with base 10: .*$": "give a whole number",
     r"could not convert string to float: .*$": "give a number",
     r"Non-boolean argument to boolean flag.*$": "give true or false",
 }
-_INTERRUPTED = "interrupted; start the same command again to go on from the last snapshot"
+_INTERRUPTED = "interrupted; start the same command again to resume from the last snapshot"
 #: What TensorFlow makes of a UserError that the Python code of a data pipeline raised.
 _WRAPPED = re.compile(r"\bUserError: (.*?)\nTraceback", re.DOTALL)
 #: What it makes of a check that the pipeline itself makes.
 _ASSERTED = re.compile(r"assertion failed: \[(.*?)\](?:\s|$)", re.DOTALL)
-#: Lines that tell where in a program an error arose, and not what it is.
+#: Lines that say where in a program an error arose, and not what it is.
 _WHERE = re.compile(r"\s*(Graph execution error:|Detected at node .*|File \".*|\[\[.*)?$")
 
 
@@ -48,11 +48,12 @@ def run(
 ) -> NoReturn:
     """Parses flags and runs a script's `main`, or shows its flags.
 
-    `define` gets the arguments first, and defines flags that depend on them. What is no flag is a mistake,
-    unless the script `takes_arguments`. `check` finds mistakes in flags, before TensorFlow is imported.
+    `define` receives the arguments first, and defines flags that depend on them. Arguments that are not flags
+    are mistakes, unless the script `takes_arguments`. `check` finds mistakes in flags before TensorFlow is
+    imported.
 
-    Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), told in one line on standard error, and for
-    defects, told with all there is; 130 after SIGINT or SIGTERM, with a line that tells how to go on.
+    Exit codes: 0; 1 for mistakes (`UserError`, wrong flags), reported in one line on standard error, and for
+    defects, reported with a traceback; 130 after SIGINT or SIGTERM, with a line that says how to resume.
     """
 
     def guarded(arguments):
@@ -66,7 +67,7 @@ def run(
 
 
 def data_mistake(error: tf.errors.OpError) -> str | None:
-    """Returns what to tell of an error that reading data ended with; None where it stems from elsewhere."""
+    """Returns the message for an error raised by reading data; None where it stems from elsewhere."""
     wrapped = _WRAPPED.search(error.message)
     if wrapped:
         return wrapped[1]
@@ -78,12 +79,12 @@ def data_mistake(error: tf.errors.OpError) -> str | None:
     if isinstance(error, _unreadable()):
         causes = [line for line in error.message.split("\n") if not _WHERE.match(line)]
         cause = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", causes[0])
-        return f"the data cannot be read: {cause.strip()}; see whether the files are there and whole"
+        return f"the data cannot be read: {cause.strip()}; check that the files exist and are complete"
     return None
 
 
 def make_deterministic(wanted: bool) -> None:
-    """Makes TensorFlow choose operations that give the same bits at every run; some are slower."""
+    """Makes TensorFlow choose operations that give the same bits in every run; some are slower."""
     if wanted:
         import tensorflow as tf
 
@@ -94,7 +95,7 @@ def _outcome(main, arguments, takes_arguments, check):
     """Runs `main`; returns what to print and the exit code, and lets go of the exception and its frames."""
     try:
         if len(arguments) > 1 and not takes_arguments:
-            raise UserError(f"{arguments[1]!r} is no flag: flags look like --name=value")
+            raise UserError(f"{arguments[1]!r} is not a flag: expected --name=value")
         if check is not None:
             check()
         import_tensorflow()
@@ -113,7 +114,7 @@ def _outcome(main, arguments, takes_arguments, check):
 def _quiet_logger():
     import tensorflow as tf
 
-    tf.get_logger().setLevel("WARNING")  # no word on which devices a strategy has
+    tf.get_logger().setLevel("WARNING")  # silences which devices a strategy has
 
 
 def _mistake_in(error):
@@ -138,7 +139,7 @@ def _parse(define, arguments):
         if asks_for_help(arguments, HELP):
             _print_help(arguments)
             sys.exit(0)
-        if asks_for_help(arguments, FULL_HELP):  # absl lists all: TensorFlow has flags too
+        if asks_for_help(arguments, FULL_HELP):  # absl lists everything: TensorFlow has flags too
             import_tensorflow()
         rest = flags.FLAGS(arguments)
         for name in flags.FLAGS:
@@ -147,13 +148,13 @@ def _parse(define, arguments):
                 _exit(f"error: flag --{name}={value}: give a finite number", 1)
         return rest
     except UnicodeDecodeError:
-        _exit("error: a --flagfile is no text file", 1)
+        _exit("error: a --flagfile is not a text file", 1)
     except (flags.Error, UserError) as error:
         _exit(f"error: {_in_plain_words(_one_line(error))}", 1)
 
 
 def _in_plain_words(message):
-    """Says what a person would say, where absl passes on what Python said."""
+    """Rewords what Python says where absl passes it on."""
     for pattern, words in _PLAIN.items():
         message = re.sub(pattern, words, message)
     return message

@@ -51,9 +51,9 @@ class Evaluation(NamedTuple):
         run: (what is scored, folder for files, number of images) -> scores for JSON.
         n_images: that number, where `--num_images_to_process` is not given.
         masks: whether it needs masks.
-        takes_masks: whether it makes use of them where there are any.
+        takes_masks: whether it uses them where there are any.
         factors: whether it needs factors.
-        ranges: whether it writes or reads latents' ranges, which are beside each other however many images.
+        ranges: whether it writes or reads latents' ranges, whose folder is the same for any number of images.
     """
 
     run: Callable[[EvaluatedRun, Path, int], Scores]
@@ -65,7 +65,7 @@ class Evaluation(NamedTuple):
 
 
 def main(_) -> None:
-    """Runs one evaluation, prints what it gives, writes its files and JSON."""
+    """Runs one evaluation, prints its results, writes its files and JSON."""
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     evaluation = EVALUATIONS[FLAGS.eval_type]
     iterations_given = FLAGS["refinement_iters"].present
@@ -187,7 +187,7 @@ def _dci(run, folder, n_images):
     if FLAGS.dataset not in FACTORS:
         known = ", ".join(FACTORS)
         raise UserError(
-            f"--dataset={FLAGS.dataset}: what its factors are is not known; dci scores {known} alone"
+            f"--dataset={FLAGS.dataset}: the meaning of its factors is not known; dci scores only {known}"
         )
     *factors, visibility = FACTORS[FLAGS.dataset]
     assert visibility.name == "visibility"

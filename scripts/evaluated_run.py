@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 
-#: Flags that say where things lie and what is done, not what is scored.
+#: Flags that say where things are and what is done, not what is scored.
 _NO_CHANGE = (
     "snapshot",
     "json",
@@ -35,7 +35,7 @@ _NO_CHANGE = (
     "flagfile",
     "batch_size",
 )
-#: Data that are the same wherever they lie.
+#: Data that are the same wherever they are.
 _SAME_ANYWHERE = ("mnist", "svhn", "cifar10")
 _LONGEST_NAME = 80
 
@@ -44,13 +44,13 @@ class EvaluatedRun(NamedTuple):
     """A model that is scored.
 
     Attributes:
-        folder: of its run.
+        folder: folder of its run.
         results: folder for what evaluation writes.
         snapshot: prefix of its files.
         step: how many steps it was trained for.
         model: with the snapshot's weights.
-        data: of its run.
-        changed: flags that score something else than the run as it was trained, by name.
+        data: data of its run.
+        changed: flags that make it score something other than the run as it was trained, by name.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class EvaluatedRun(NamedTuple):
 
 
 def define_flags() -> None:
-    """Defines what all evaluations need, beside the flags of models and data."""
+    """Defines what all evaluations need, besides the flags of models and data."""
     topic("Evaluation")
     flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
     flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
@@ -90,12 +90,12 @@ def open_run(
     """Reads flags, data and model of the snapshot that `--snapshot` names.
 
     Args:
-        models: what `--model` may be.
+        models: allowed values of `--model`.
         make_model: builds the model that the flags describe.
         load_data: opens the data that the flags describe.
 
     Raises:
-        UserError: there is no such snapshot, or it is of another kind of model or architecture; or no data.
+        UserError: there is no such snapshot, its model or architecture is another, or there are no data.
     """
     from discovery.snapshots import find_snapshot, restore_model
 
@@ -105,7 +105,7 @@ def open_run(
     if FLAGS.model not in models:
         raise UserError(
             f"--model={FLAGS.model}: this script scores {' and '.join(models)} models, "
-            f"and {folder} is of another"
+            f"but {folder} has another"
         )
     model = make_model()
     step = restore_model(snapshot, model)
@@ -117,7 +117,7 @@ def open_run(
 
 
 def results_folder(folder: Path) -> Path:
-    """Returns where evaluation writes: `--results`, or the run's folder where it is no pretrained one."""
+    """Returns where evaluation writes: `--results`, or the run's folder where it is not a pretrained one."""
     if FLAGS.results:
         return Path(FLAGS.results)
     return Path("checkpoints", "pretrained", folder.resolve().name) if is_pretrained(folder) else folder
@@ -126,13 +126,13 @@ def results_folder(folder: Path) -> Path:
 def adopt_saved_flags(folder: Path) -> dict[str, str]:
     """Sets each flag that was not given by hand to what the run's `flags.txt` says.
 
-    Flags that only training has are passed over.
+    Flags that only training has are ignored.
 
     Returns:
-        the flags given by hand that are not as in the run or, where it has none, as by default.
+        the flags given by hand that differ from the run's or, where it has none, from the defaults.
 
     Raises:
-        UserError: a saved value is not one that its flag can have.
+        UserError: a saved value is invalid for its flag.
     """
     from discovery.training.run_folder import read_flags
 
@@ -147,7 +147,7 @@ def adopt_saved_flags(folder: Path) -> dict[str, str]:
             elif as_trained is not None:
                 flag.parse(as_trained)
         except (ValueError, flags.Error) as error:
-            raise UserError(f"{folder / FLAGS_FILE}: {error}; mend it or give --{name}") from None
+            raise UserError(f"{folder / FLAGS_FILE}: {error}; fix it or give --{name}") from None
     return changed
 
 
@@ -157,7 +157,7 @@ def _only_says_where(name):
 
 
 def mark(changed: Mapping[str, str]) -> str:
-    """Returns what tells files of an evaluation with changed flags from the run's own; "" where none is.
+    """Returns what marks the files of an evaluation with changed flags; "" where none is changed.
 
     >>> mark({"K": "6", "data_path": "/a/b.h5"})
     '.K=6.data_path=_a_b.h5'
@@ -185,7 +185,7 @@ def write_scores(run: EvaluatedRun, script: str, scores: dict[str, Any]) -> list
     text = json.dumps(about | scores, indent=2) + "\n"
     name = f"{script}-{run.step}{mark(run.changed)}.json"
     paths = [run.results / "eval" / name, *([Path(FLAGS.json)] if FLAGS.json else [])]
-    for path in reversed(paths):  # what was asked for comes first
+    for path in reversed(paths):  # the path that was asked for comes first
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(f".{path.name}.tmp")

@@ -45,13 +45,13 @@ FORMATS = ("keras", "saved_model", "onnx")
 
 
 def check() -> None:
-    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    """Raises a UserError for flags that can be found wrong without TensorFlow."""
     for name in ("out", "snapshot"):
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing: {FLAGS[name].help}")
     unknown = [name for name in FLAGS.formats if name not in FORMATS]
     if unknown:
-        raise UserError(f"--formats={','.join(unknown)}: choose of {', '.join(FORMATS)}")
+        raise UserError(f"--formats={','.join(unknown)}: choose from {', '.join(FORMATS)}")
 
 
 def main(_) -> None:
@@ -59,7 +59,7 @@ def main(_) -> None:
     from discovery.export.exported_model import WRITERS, differences
 
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    absl.logging.set_verbosity(absl.logging.WARNING)  # TensorFlow tells what it renames in a SavedModel
+    absl.logging.set_verbosity(absl.logging.WARNING)  # TensorFlow reports what it renames in a SavedModel
     exported = opened(FLAGS.snapshot)
     formats = chosen(exported.model)
     inputs = exported.examples(3)
@@ -115,7 +115,7 @@ def chosen(model: TrainableModel) -> list[str]:
     """Returns the formats to write.
 
     Raises:
-        UserError: the model cannot be written so, or what writes it is not installed.
+        UserError: the model cannot be written in a format, or what writes it is not installed.
     """
     reason = _no_onnx(model)
     if reason and "onnx" in FLAGS.formats:
@@ -126,7 +126,7 @@ def chosen(model: TrainableModel) -> list[str]:
 
 
 def _no_onnx(model):
-    """Says why there can be no ONNX file of this model, if there can be none."""
+    """Returns why there can be no ONNX file of this model, if there can be none."""
     from emorl.efficient_morl import EfficientMORL
 
     if isinstance(model, EfficientMORL) and model.config.refinement_iters > 0:

@@ -62,13 +62,13 @@ def main(_) -> None:
         FLAGS.epoch_order = "sort"  # a stored order is longer than the data; but a run keeps the one it has
     flags_of_run = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
     FLAGS.jit_compile = True  # the model is built as XLA compiles it
-    if "pixel_likelihood" in FLAGS and FLAGS.pixel_likelihood == "auto":  # not as this machine would train
+    if "pixel_likelihood" in FLAGS and FLAGS.pixel_likelihood == "auto":  # not what suits this machine
         FLAGS.pixel_likelihood = "blocks" if FLAGS.platforms == ["cpu"] else "whole"
     script = training_script.of_model(FLAGS.model)
     config = script.train_config()
     model, source, how = training_script.recipe(script.described, single_replica())
     if source.pure is None:
-        raise UserError(f"--dataset={FLAGS.dataset}: its batches exist in TensorFlow's pipeline alone")
+        raise UserError(f"--dataset={FLAGS.dataset}: its batches exist only in TensorFlow's pipeline")
     data = source.pure.arrays(config.max_train_steps)
     step = TrainingStep(model, how.optimizer, how.schedule, how.clipping)
     state = TrainState(model, how.optimizer, single_replica())
@@ -98,7 +98,7 @@ def main(_) -> None:
 
 
 def check(folder: Path) -> None:
-    """Raises a UserError for flags that an export has no use for, before anything takes time."""
+    """Raises a UserError for flags that an export cannot use, before anything takes time."""
     from discovery.export.exported_folder import check_folder
 
     if not FLAGS.out:
@@ -106,7 +106,7 @@ def check(folder: Path) -> None:
     check_folder(folder)
     unknown = sorted(set(FLAGS.platforms) - set(PLATFORMS))
     if unknown or not FLAGS.platforms:
-        raise UserError(f"--platforms={','.join(FLAGS.platforms)}: choose of {', '.join(PLATFORMS)}")
+        raise UserError(f"--platforms={','.join(FLAGS.platforms)}: choose from {', '.join(PLATFORMS)}")
     if FLAGS.replicas > 1 or FLAGS.strategy not in ("auto", "single"):
         raise UserError(
             f"--strategy={FLAGS.strategy} --replicas={FLAGS.replicas}: a portable step has one replica"

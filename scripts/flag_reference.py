@@ -1,4 +1,4 @@
-"""Writes the reference of all flags, of what the scripts themselves say.
+"""Writes the reference of all flags, from the scripts' own `--help`.
 
 python -m scripts.flag_reference > docs/flags.md
 """

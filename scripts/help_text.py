@@ -13,7 +13,7 @@ from absl import flags
 
 FLAGS = flags.FLAGS
 
-#: Without their dashes, what asks for the flags of a script, and for those of libraries too.
+#: Without their dashes, the flags that ask for a script's flags, and for those of libraries too.
 HELP = ("h", "help", "helpshort")
 FULL_HELP = ("helpfull", "helpxml")
 
@@ -28,21 +28,21 @@ _LEGEND = (
 
 
 def topic(title: str) -> None:
-    """Puts the flags that are defined from here on under a heading; the same title again goes on with it."""
+    """Puts the flags that are defined from here on under a heading; the same title again continues it."""
     _TOPICS.append((len(FLAGS), title))
 
 
 def own_flags() -> list[flags.Flag]:
     """Returns the flags that scripts define, in that order, and not those of libraries."""
     by_module = FLAGS.flags_by_module_dict()
-    # absl calls the module that runs by the command's first word.
+    # absl names the running module by the command's first word.
     modules = [name for name in by_module if name.startswith(f"{__package__}.") or name == sys.argv[0]]
     own = {flag.name for module in modules for flag in by_module[module]}
     return [FLAGS[name] for name in FLAGS if name in own]
 
 
 def asks_for_help(arguments: Sequence[str], names: Sequence[str] = (*HELP, *FULL_HELP)) -> bool:
-    """Says whether the flags are to be listed, and nothing else done; what follows `--` is another's."""
+    """Returns whether only to list the flags; arguments after `--` are for another program."""
     own = itertools.takewhile(lambda argument: argument != "--", arguments[1:])
     return any(argument.startswith("-") and argument.lstrip("-") in names for argument in own)
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Starts N workers of one training on this machine: scripts/launch_local.sh N command...
 #   scripts/launch_local.sh 2 ./run_mnist.sh --strategy=multi_worker --data_dir=DIR
-# What a worker prints has its number in front. A Ctrl-C goes to each worker once. Where one fails, the others
-# have GRACE_SECONDS (40) to end by themselves; then they are stopped. The exit code is that of the first that
-# failed. GPUs are shared out evenly, unless CUDA_VISIBLE_DEVICES is set.
+# Each line that a worker prints begins with its number. Ctrl-C goes to each worker once. If one fails, the
+# others have GRACE_SECONDS (40) to end by themselves; then they are stopped. The exit code is that of the first
+# that failed. GPUs are divided evenly, unless CUDA_VISIBLE_DEVICES is set.
 set -uo pipefail
 if [[ ${1:-} == --help || ${1:-} == -h ]]; then sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit; fi
 fail() { echo "launch_local.sh: $*" >&2; exit 1; }
@@ -42,14 +42,14 @@ printers=()
 for ((i = 0; i < n; i++)); do
   exec {out}> >(trap '' INT TERM HUP; exec sed -u "s/^/[$i] /"); printers+=($!)
   exec {err}> >(trap '' INT TERM HUP; exec sed -u "s/^/[$i] /" >&2); printers+=($!)
-  set -m  # a process group of its own, which a terminal's Ctrl-C does not reach but through us
+  set -m  # a process group of its own, which a terminal's Ctrl-C reaches only through us
   worker "$i" "$@" >&"$out" 2>&"$err" &
   set +m
   running[i]=$!
   exec {out}>&- {err}>&-
 done
 
-exec {tell}>&2 2>/dev/null  # on standard error bash would tell of each process that is killed
+exec {tell}>&2 2>/dev/null  # on standard error bash would report each process that is killed
 code=0 signals=(TERM KILL) deadline=
 while ((${#running[@]})); do
   for i in "${!running[@]}"; do

@@ -79,7 +79,7 @@ def main(_: list[str]) -> None:
     else:
         if FLAGS["dataset"].present and FLAGS.dataset != "images":
             raise UserError(f"--dataset={FLAGS.dataset} is generated: leave it or --data_path out.")
-        _refuse(_OF_GENERATORS, "is for generated scenes: a folder has as many as it has; leave it out.")
+        _refuse(_OF_GENERATORS, "is for generated scenes; with a folder, leave it out.")
         if path.suffix not in ("", ".h5"):
             raise UserError(
                 f"--out={FLAGS.out}: name a file that ends in .h5, for scenes, or a folder without such an "

@@ -44,7 +44,7 @@ flags.DEFINE_string("machine", "", "What it was trained on; by default this mach
 
 _REQUIRED = ("snapshot", "out", "scores", "seconds", "picture", "command")
 
-#: Weights in a repository are downloaded by everybody who clones it.
+#: Everyone who clones a repository downloads its weights.
 MOST_BYTES = 16_000_000
 
 #: --model -> path of its main score.
@@ -57,12 +57,12 @@ MAIN_SCORES = {
 #: How PNG files begin.
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-#: Entries of scores that are places.
+#: Entries of scores that are paths.
 _WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
 
 
 def main(_) -> None:
-    """Loads the model, writes its weights and what is known of them, and moves the folder into place."""
+    """Loads the model, writes its weights and what is known about them, and moves the folder into place."""
     import numpy as np
 
     from discovery.models_by_name import load_run, package_of_run
@@ -80,7 +80,7 @@ def main(_) -> None:
     if out.exists():
         raise UserError(f"{out} is there already: choose another --out, or delete it")
     if not picture.is_file() or not picture.read_bytes().startswith(_PNG):
-        raise UserError(f"--picture={picture}: there is no such file, or it is no PNG picture")
+        raise UserError(f"--picture={picture}: there is no such file, or it is not a PNG file")
     run = Path(prefix).parent
     model = load_run(package_of_run(run), prefix)
     weights = {weight.path: np.asarray(weight.value) for weight in model.weights}
@@ -123,10 +123,10 @@ def main(_) -> None:
 
 
 def read_scores(paths: list[Path], step: int) -> dict[str, dict[str, Any]]:
-    """Returns what evaluations wrote, without places, by the names of their files without the step.
+    """Returns what evaluations wrote, without paths, by the names of their files without the step.
 
     Raises:
-        UserError: a file cannot be read, is of another step, or has the name of another.
+        UserError: a file cannot be read, belongs to another step, or has the name of another file.
     """
     scores = {}
     for path in paths:
@@ -134,7 +134,7 @@ def read_scores(paths: list[Path], step: int) -> dict[str, dict[str, Any]]:
             told = json.loads(path.read_text(encoding="utf-8"))
             step_there = told["step"]
         except (OSError, ValueError, TypeError, LookupError):
-            raise UserError(f"--scores={path}: it is no JSON file that an evaluation wrote") from None
+            raise UserError(f"--scores={path}: it is not a JSON file that an evaluation wrote") from None
         if step_there != step:
             raise UserError(f"--scores={path}: of step {step_there}, but the snapshot is of step {step}")
         name = path.stem.removesuffix(f"-{step}")
@@ -145,10 +145,10 @@ def read_scores(paths: list[Path], step: int) -> dict[str, dict[str, Any]]:
 
 
 def main_score(scores: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Finds the score that tests measure anew.
+    """Finds the score that tests measure again.
 
     Args:
-        scores: evaluation -> what it gave.
+        scores: evaluation -> its scores.
         name: path of the score, its parts separated by dots.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Flags of options: each field of a dataclass is declared once, and is a flag by that."""
+"""Flags of options: each field of a dataclass is declared once, which makes it a flag."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FLAGS = flags.FLAGS
 
 
 def define_flags(config_class: type, leave_out: Collection[str] = ()) -> None:
-    """Defines the flags of a dataclass of options, those that are defined already left out.
+    """Defines the flags of a dataclass of options, except those that are defined already.
 
     Args:
         config_class: its fields are declared by `discovery.options.option`.
-        leave_out: names of fields that are no flags here.
+        leave_out: names of fields that are not flags here.
     """
     types = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
@@ -34,14 +34,14 @@ def define_flags(config_class: type, leave_out: Collection[str] = ()) -> None:
 
 
 def read_flags(config_class: type, **given: Any) -> Any:
-    """Returns the options that the flags say; those without a flag have their defaults.
+    """Returns the options that the flags give; those without a flag have their defaults.
 
     Args:
         config_class: as above.
-        **given: values that go before the flags'.
+        **given: values that override the flags'.
 
     Raises:
-        UserError: a flag cannot be read, or is none of the choices or out of range.
+        UserError: a flag cannot be read, is not among the choices, or is out of range.
     """
     values = {}
     for field in dataclasses.fields(config_class):

@@ -36,12 +36,12 @@ flags.DEFINE_integer("n_seeds", 3, "Number of seeds.", lower_bound=2)
 flags.DEFINE_integer("first_seed", 0, "The smallest of them.")
 flags.DEFINE_string("out", "", "Folder of the runs, and of what is written about them.")
 
-#: What each run is given; the command may not say otherwise.
+#: Flags that each run is given; the command may not set them.
 _OWN = ("seed", "name", "logdir", "out_dir", "run_suffix")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Trains, scores and tells."""
+    """Trains, scores and reports."""
     from discovery.reports.comparison_page import comparison_page, read_runs
     from discovery.training.run_folder import read_flags
     from discovery.whole_files import save_text, writing
@@ -74,14 +74,14 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def check(command: Sequence[str]) -> None:
-    """Raises a UserError for flags that cannot be, before anything takes time."""
+    """Raises a UserError for flags that are wrong, before anything takes time."""
     if not command:
-        raise UserError("give the command of a training behind --: ... --out=DIR -- ./run.sh --batch_size=32")
+        raise UserError("give a training command after --: ... --out=DIR -- ./run.sh --batch_size=32")
     if not FLAGS.out:
         raise UserError(f"--out is missing: {FLAGS['out'].help}")
     for argument in command:
         if argument.startswith("-") and argument.lstrip("-").split("=")[0] in _OWN:
-            raise UserError(f"{argument}: leave it out of the command, each seed's run is given its own")
+            raise UserError(f"{argument}: leave it out of the command; each seed's run gets its own")
 
 
 def run(command: Sequence[str], seed: int) -> None:
@@ -90,7 +90,7 @@ def run(command: Sequence[str], seed: int) -> None:
     Raises:
         UserError: it cannot be run, or fails.
     """
-    # So that python -m works from any folder, as it does here.
+    # So that python -m works in the command as it does here, from any folder.
     paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     try:

@@ -26,7 +26,7 @@ _NOT_FOR_XLA = ("skip_absent_points", "encoder_lanes")
 
 
 def define() -> None:
-    """Defines them, grouped by what they shape."""
+    """Defines the flags, grouped by what they shape."""
     define_flags(DataConfig)
     topic("Model and optimization")
     flags.DEFINE_string("model", "scae", f"One of {', '.join(experiments(PACKAGE))}.")
@@ -35,7 +35,7 @@ def define() -> None:
 
 
 def data_config(**values: Any) -> DataConfig:
-    """Returns the data's options that the flags give; `values` go before them.
+    """Returns the data's options that the flags give; `values` override them.
 
     Raises:
         UserError: a flag cannot be read.
@@ -62,7 +62,7 @@ def load_training_data() -> DataSource:
 
 
 def check() -> None:
-    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    """Raises a UserError for flags that can be found wrong without TensorFlow."""
     if FLAGS.dataset not in DATASETS:
         raise UserError(
             f"--dataset={FLAGS.dataset}: there is no such data set; choose one of {', '.join(DATASETS)}"
@@ -81,7 +81,7 @@ def model_config() -> Any:
     if (FLAGS.model == "constellation") != (FLAGS.dataset == "constellation"):
         raise UserError(f"--model={FLAGS.model} cannot learn from --dataset={FLAGS.dataset}")
     config = read_flags(kind.config)
-    if "jit_compile" in FLAGS and FLAGS.jit_compile:  # XLA asks for static shapes, and shares out work itself
+    if "jit_compile" in FLAGS and FLAGS.jit_compile:  # XLA needs static shapes, and divides work itself
         fields = {field.name: field.default for field in dataclasses.fields(config)}
         config = dataclasses.replace(config, **{n: fields[n] for n in _NOT_FOR_XLA if n in fields})
     return config

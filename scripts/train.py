@@ -40,7 +40,7 @@ def train_config() -> TrainConfig:
 
 
 def check() -> None:
-    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    """Raises a UserError for flags that can be found wrong without TensorFlow."""
     scae_flags.check()
     train_config()
     training_script.learning_options()

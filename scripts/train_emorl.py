@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 
-#: Settings that the original calls otherwise.
+#: Settings that the original names differently.
 _RENAMED = ("max_train_steps", "report_loss_steps", "summary_steps", "snapshot_steps")
 
 training_flags.define(leave_out=_RENAMED)
@@ -62,7 +62,7 @@ flags.DEFINE_boolean("tqdm", False, "Shows a progress bar, where standard error 
 flags.DEFINE_integer(
     "DDP_port", 29500, "Not used: --strategy makes replicas; of several hosts, TF_CONFIG does."
 )
-# Reports show the metrics of their step, as the original's, and pictures of it.
+# Reports show the metrics of their own step, as the original's do, and pictures of it.
 FLAGS.set_default("ema", 0.0)
 FLAGS.set_default("plot", True)
 
@@ -83,7 +83,7 @@ def train_config() -> TrainConfig:
 
 
 def check() -> None:
-    """Raises a UserError for flags of which none needs TensorFlow to be found wrong."""
+    """Raises a UserError for flags that can be found wrong without TensorFlow."""
     emorl_flags.check()
     train_config()
     training_script.learning_options()
@@ -110,7 +110,7 @@ def main(_) -> None:
 
 
 def run_folder() -> Path:
-    """Returns the folder of the run, where the original's flags say it too."""
+    """Returns the folder of the run, which the original's flags may set too."""
     from discovery.training.run_folder import folder_of_run
 
     logdir = f"{FLAGS.out_dir}/{{name}}" if FLAGS.out_dir else FLAGS.logdir

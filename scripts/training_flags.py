@@ -29,10 +29,10 @@ _OF_THE_HOST = {
 
 
 def define(leave_out: Collection[str] = ()) -> None:
-    """Defines them.
+    """Defines the flags.
 
     Args:
-        leave_out: settings that a script calls otherwise.
+        leave_out: settings that a script names differently.
     """
     topic("The run")
     flags.DEFINE_string("name", None, "Name of the run; its folder is --logdir with {name} filled in.")
@@ -61,7 +61,7 @@ def define(leave_out: Collection[str] = ()) -> None:
 
 
 def warn_of_late_starts(n_steps: int, *names: str) -> None:
-    """Warns of flags that name a step at which the run is over already, as short trials have them."""
+    """Warns of flags that name a step after the end of the run, as happens in short trials."""
     for name in names:
         if FLAGS[name].value and FLAGS[name].value >= n_steps:
             print(f"warning: --{name}={FLAGS[name].value} has no effect: the run ends at step {n_steps}")
@@ -121,10 +121,10 @@ def prepared_folder(
     model: TrainableModel,
     begin_with: str = "",
 ) -> Iterator[None]:
-    """Holds the run's folder, made ready; of several workers the chief does, and the others touch nothing.
+    """Holds the run's folder, prepared; with several workers only the chief does, and others touch nothing.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         replicas: where it runs.
         architecture: flags that a resumed run may not change.
         model: what is trained.
@@ -159,7 +159,7 @@ def as_text() -> dict[str, str]:
 
 
 def before_defined(name: str, arguments: list[str]) -> str:
-    """Returns what a flag says, on the command line or in a flag file, before flags are defined."""
+    """Returns a flag's value, on the command line or in a flag file, before flags are defined."""
     first = flags.FlagValues()
     flags.DEFINE_string(name, "", "", flag_values=first)
     first(arguments, known_only=True)
@@ -167,7 +167,7 @@ def before_defined(name: str, arguments: list[str]) -> str:
 
 
 def facts() -> dict[str, Any]:
-    """Returns what a run's report tells of its flags: the seed, and which differ from the defaults."""
+    """Returns what a run's report says about its flags: the seed, and which differ from the defaults."""
     changed = [flag for flag in own_flags() if flag.value not in (None, flag.default)]
     told = {flag.name: value_text(flag) for flag in changed if flag.name != "overwrite"}
     return {"seed": FLAGS.seed, "changed_flags": told}

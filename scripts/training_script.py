@@ -1,4 +1,4 @@
-"""What both training scripts do: what flags describe is built, opened and trained."""
+"""What both training scripts do: they build, open and train what the flags describe."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def of_model(model: str) -> ModuleType:
 
 
 def define_learning(package: str) -> None:
-    """Defines the flags of how the models of a package learn."""
+    """Defines the flags that say how the models of a package learn."""
     for kind in experiments(package).values():
         define_flags(kind.training)
 
@@ -82,11 +82,11 @@ def train_as_described(
     Args:
         described: the module of the flags of models and data.
         config: the settings.
-        folder: of the run.
+        folder: the run's folder.
         begin_with: the snapshot that a new run begins with, if any.
-        weights_alone: take no more than its weights.
+        weights_alone: take only its weights.
         prepare: what is done with the data.
-        more_plots: draws pictures beside those of the model.
+        more_plots: draws pictures besides those of the model.
         bar: show a progress bar, where standard error is a terminal.
     """
     from discovery.reports.report_page import write_report

@@ -1,4 +1,4 @@
-"""Measures the original programs on this machine, to hold them against this code base.
+"""Measures the original programs on this machine, to compare them with this code base.
 
     git clone https://github.com/pemami4911/EfficientMORL
     python3.11 -m venv original_emorl
@@ -14,7 +14,7 @@
 
     python -m benchmarks.run --case=all --compare=originals.json
 
-Needs nothing of this package. The cases, and what is timed, are those of `benchmarks.run`: data in memory,
+Needs nothing from this package. The cases, and what is timed, are those of `benchmarks.run`: data in memory,
 float32, the median call; the last column of its table is then this code base over the original.
 """
 

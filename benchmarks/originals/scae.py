@@ -1,7 +1,7 @@
-"""Calls of the original SCAE: its graph of TensorFlow 1, by way of TensorFlow 2's interface for that.
+"""Calls of the original SCAE: its TensorFlow 1 graph, by way of TensorFlow 2's interface for such graphs.
 
-The compiled resampler that TensorFlow 1 had in tf.contrib is the one of TensorFlow Addons; what else is
-missing since then is not reached by these calls, and stands for itself by name.
+The compiled resampler that TensorFlow 1 had in tf.contrib comes from TensorFlow Addons; these calls do not
+reach what else is missing since then, which placeholders replace by name.
 """
 
 import collections
@@ -103,7 +103,7 @@ def constellations(tf):
 
 def tensorflow_1() -> types.ModuleType:
     """Makes `import tensorflow` give TensorFlow 1's interface, with what Sonnet 1 asks of tf.contrib."""
-    for name in ("Mapping", "Sequence", "Iterable", "Callable"):  # Python 3.10 took them away
+    for name in ("Mapping", "Sequence", "Iterable", "Callable"):  # Python 3.10 removed them
         setattr(collections, name, getattr(collections.abc, name))
     import tensorflow
     import tensorflow.python.util.nest as nest
@@ -126,7 +126,7 @@ def tensorflow_1() -> types.ModuleType:
 
 
 class _Missing(types.ModuleType):
-    """A module whose every attribute is another such."""
+    """A module whose every attribute is another module like it."""
 
     __path__: typing.ClassVar[list[str]] = []
 

@@ -1,4 +1,4 @@
-"""The workers of one training: who they are, by TF_CONFIG or SLURM, and what to tell when one is lost."""
+"""The workers of one training run: who they are, by TF_CONFIG or SLURM, and what to say when one is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from discovery import UserError
 
 _ADDRESS = re.compile(r"([^\s:\[\]/]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
-#: Ports of SLURM jobs lie from here on, below those that systems give away by themselves.
+#: Ports of SLURM jobs start here, below those that systems assign by themselves.
 _SLURM_PORTS, _N_SLURM_PORTS = 12_000, 20_000
 _COLLECTIVE_FAILED = re.compile(r"Collective ops is aborted|CoordinationService|WorkerService")
 _LOST = re.compile(r"(?:remote target|reported from) /job:worker/(?:replica:0/)?task:(\d+)")
@@ -23,7 +23,7 @@ class Cluster(NamedTuple):
 
     Attributes:
         addresses: `host:port` of every worker, the same in every process.
-        index: of this process.
+        index: index of this process.
     """
 
     addresses: tuple[str, ...]
@@ -57,17 +57,17 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 
 def lost_worker(error: tf.errors.OpError) -> str | None:
-    """Returns what to tell of an error that another worker's end caused; None of other errors."""
+    """Returns the message for an error that the loss of another worker caused; None for other errors."""
     if not _COLLECTIVE_FAILED.search(error.message):
         return None
     missed = ""
-    lost = _LOST.search(error.message)  # where several are named, the first is where it began
+    lost = _LOST.search(error.message)  # where several are named, it began with the first
     if lost or "CoordinationService/Heartbeat" in error.message:  # heartbeats go to the chief
         name = f"worker {lost[1]}" if lost and lost[1] != "0" else "the chief"
         missed = f" ({name} was the first not to answer)"
     return (
-        f"a worker of this training is gone{missed}, so this one stopped too: see what the workers said; "
-        "snapshots stay, and starting all of them again goes on from the last one"
+        f"a worker of this training is gone{missed}, so this one stopped too: see the workers' output; "
+        "snapshots are kept, and starting all workers again resumes from the last one"
     )
 
 
@@ -84,18 +84,18 @@ def _from_tf_config(text):
         kind, index = task["type"], int(task["index"])
         jobs = {name: list(addresses) for name, addresses in jobs.items() if name != "evaluator"}
     except json.JSONDecodeError as error:
-        raise wrong(f"is no JSON ({error})") from None
+        raise wrong(f"is not JSON ({error})") from None
     except KeyError as error:
         raise wrong(f'has no "{error.args[0]}"') from None
     except (TypeError, ValueError, AttributeError):
-        raise wrong("has other types of values than expected") from None
+        raise wrong("has values of unexpected types") from None
     unknown = sorted(jobs.keys() - {"chief", "worker"})
     if unknown:
-        raise wrong(f'has "{unknown[0]}" in its cluster, which a training of equal workers has not')
+        raise wrong(f'has "{unknown[0]}" in its cluster, which may have only "chief" and "worker"')
     if len(jobs.get("chief", [])) > 1:
         raise wrong("has several chiefs")
     if not 0 <= index < len(jobs.get(kind, [])):
-        raise wrong(f"says that this is {kind} {index}, which its cluster has not")
+        raise wrong(f"says that this is {kind} {index}, which is not in its cluster")
     addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
     if kind == "worker":
         index += len(jobs.get("chief", []))
@@ -109,7 +109,7 @@ def _from_slurm():
     try:
         job, host, local = (os.environ[f"SLURM{v}"] for v in ("_JOB_ID", "D_NODENAME", "_LOCALID"))
         ports = _SLURM_PORTS + int(job) % _N_SLURM_PORTS
-        # Of the resolver only the addresses are taken: each worker has the GPUs that SLURM lets it see.
+        # Only the resolver's addresses are used: each worker has the GPUs that SLURM lets it see.
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=ports, gpus_per_node=_N_SLURM_PORTS, gpus_per_task=1, auto_set_gpu=False
         )

@@ -1,7 +1,7 @@
-"""Before a training begins: all its workers meet at the chief's address.
+"""Before training begins, all workers meet at the chief's address.
 
-TensorFlow would wait for workers that never come, deaf to Ctrl-C, and for ever. So workers join its cluster
-only once all are known to be there and to have been started alike.
+TensorFlow would wait forever for workers that never come, deaf to Ctrl-C. So workers join its cluster only
+once all are known to be there and to have been started alike.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from discovery.distributed.cluster import Cluster, host_and_port
 
 _RETRY_SECONDS = 0.2
 _LONGEST_LINE = 1 << 20
-#: TensorFlow connects workers that are all there within seconds, or never.
+#: Once all workers are there, TensorFlow connects them within seconds, or never.
 _CONNECTING_SECONDS = 90.0
 
 
@@ -34,12 +34,12 @@ def join(
     Args:
         cluster: at least two workers.
         n_gpus: GPUs of this worker; where there are none it has one replica on its CPU.
-        facts: what else has to be the same in all of them, by name.
+        facts: what else must be the same in all of them, by name.
         seconds: how long to wait.
-        log: gets a line that tells what is waited for.
+        log: receives a line that says who is being waited for.
 
     Raises:
-        UserError: not all came in time, they are not alike, or an address cannot be used.
+        UserError: some did not come in time, they differ, or an address cannot be used.
     """
     workers = {"the list of workers": ",".join(cluster.addresses), "the number of GPUs": str(n_gpus)}
     meet(cluster, {**workers, **facts}, time.monotonic() + seconds, log)
@@ -47,19 +47,19 @@ def join(
 
 
 def meet(cluster: Cluster, facts: Mapping[str, str], deadline: float, log: Callable[[str], None]) -> None:
-    """Returns, in all workers, once all of them are there, or raises in all that are.
+    """Returns in every worker once all of them are there, or raises in all that are.
 
     Args:
         cluster: at least two workers.
-        facts: what has to be the same in all of them, by name.
+        facts: what must be the same in all of them, by name.
         deadline: until when to wait, by `time.monotonic`.
-        log: gets a line that tells what is waited for.
+        log: receives a line that says who is being waited for.
 
     Raises:
         UserError: as `join`.
     """
     others = f"the other {len(cluster.addresses) - 1}" if cluster.index == 0 else cluster.named(0)
-    log(f"{cluster.named(cluster.index)} of {len(cluster.addresses)}: waits for {others}")
+    log(f"{cluster.named(cluster.index)} of {len(cluster.addresses)}: waiting for {others}")
     if cluster.index == 0:
         _receive_all(cluster, facts, deadline)
     else:
@@ -79,7 +79,7 @@ def _receive_all(cluster, facts, deadline):
             if time.monotonic() > deadline:
                 absent = ", ".join(cluster.named(index) for index in sorted(expected - present.keys()))
                 _answer(present, f"{absent} did not come in time")
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no worker of ours
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # not one of our workers
                 worker = stack.enter_context(server.accept()[0])
                 worker.settimeout(5.0)
                 message = json.loads(_read_line(worker))
@@ -96,7 +96,7 @@ def _report_to_chief(cluster, facts, deadline):
         try:
             with socket.create_connection(host_and_port(cluster.addresses[0]), timeout=5.0) as chief:
                 chief.sendall(line.encode())
-                chief.settimeout(max(deadline - time.monotonic(), 0.0) + 5.0)  # the chief's word comes first
+                chief.settimeout(max(deadline - time.monotonic(), 0.0) + 5.0)  # the chief answers first
                 mistake = json.loads(_read_line(chief))["mistake"]
         except (OSError, ValueError, KeyError, TypeError) as error:  # not there yet, or started again
             reason = getattr(error, "strerror", None) or reason
@@ -105,7 +105,7 @@ def _report_to_chief(cluster, facts, deadline):
         if mistake:
             raise UserError(mistake)
         return
-    raise UserError(f"the {cluster.named(0)} did not come in time: {reason}; see whether it was started")
+    raise UserError(f"the {cluster.named(0)} did not come in time: {reason}; check that it was started")
 
 
 def _listen(cluster):
@@ -121,7 +121,7 @@ def _listen(cluster):
 
 
 def _difference(cluster, told, facts):
-    """Says what first differs between a worker and the chief; "" where nothing does."""
+    """Returns the first difference between a worker and the chief; "" if there is none."""
     for index, worker_facts in sorted(told.items()):
         for fact in sorted(facts.keys() | worker_facts.keys()):
             here, there = facts.get(fact), worker_facts.get(fact)
@@ -132,9 +132,9 @@ def _difference(cluster, told, facts):
 
 
 def _answer(present, mistake):
-    """Tells all that are there, and raises the mistake if there is one."""
+    """Answers all workers that are there, and raises the mistake if there is one."""
     for worker in present.values():
-        with contextlib.suppress(OSError):  # what it does not hear it will notice
+        with contextlib.suppress(OSError):  # a worker that misses this will notice
             worker.sendall((json.dumps({"mistake": mistake}) + "\n").encode())
     if mistake:
         raise UserError(mistake)
@@ -179,4 +179,4 @@ def _connect(cluster, n_gpus):
     finally:
         faulthandler.cancel_dump_traceback_later()
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, of_sigterm or signal.SIG_DFL)  # TensorFlow took it for itself
+            signal.signal(signal.SIGTERM, of_sigterm or signal.SIG_DFL)  # TensorFlow replaced it

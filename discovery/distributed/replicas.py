@@ -1,4 +1,4 @@
-"""Replicas of a model: which devices, how sums over the whole batch are formed, how batches are split."""
+"""Replicas of a model: their devices, sums over the whole batch, and how batches are split."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 
 @dataclass(frozen=True)
 class Replicas:
-    """Some replicas that share every batch in contiguous rows and hold equal variables.
+    """A set of replicas that share every batch in contiguous rows and hold equal variables.
 
     Attributes:
         strategy: the tf.distribute strategy; TensorFlow's default one where there is one replica.
         n_workers: number of processes; each has n / n_workers of the replicas.
-        worker: index of this process; the first is the chief.
+        worker: index of this process; worker 0 is the chief.
     """
 
     strategy: tf.distribute.Strategy
@@ -34,7 +34,7 @@ class Replicas:
 
     @property
     def n(self) -> int:
-        """The number of replicas of all workers."""
+        """The number of replicas over all workers."""
         return self.strategy.num_replicas_in_sync
 
     @property
@@ -43,11 +43,11 @@ class Replicas:
         return self.worker == 0
 
     def scope(self) -> AbstractContextManager:
-        """Where the model has to be built, so that every replica gets its copy of the variables."""
+        """The scope in which to build the model, so that every replica gets its copy of the variables."""
         return self.strategy.scope()
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Raises UserError unless all replicas get equally many rows."""
+        """Raises a UserError unless all replicas get the same number of rows."""
         if batch_size % self.n:
             raise UserError(
                 f"a batch of {batch_size} cannot be split over {self.n} replicas: "
@@ -76,7 +76,7 @@ class Replicas:
     def iterate(self, dataset: tf.data.Dataset) -> Any:
         """Returns an iterator over global batches, each split into contiguous rows in replica order.
 
-        With several workers the batches have to be endless; each worker keeps its own replicas' rows.
+        With several workers the dataset must be endless; each worker keeps its own replicas' rows.
         """
         if self.n == 1:
             return iter(dataset)
@@ -86,7 +86,7 @@ class Replicas:
         own = slice(self.worker * n_rows // self.n_workers, (self.worker + 1) * n_rows // self.n_workers)
         rows = dataset.map(lambda batch: {name: tensor[own] for name, tensor in batch.items()})
         rows = rows.rebatch(n_rows // self.n, drop_remainder=True)
-        # If an end could come, all workers would ask each other at every step whether it has.
+        # With a finite dataset, all workers would ask each other at every step whether it has ended.
         rows = rows.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
         return iter(self.strategy.distribute_datasets_from_function(lambda _: rows))
 
@@ -119,21 +119,21 @@ def make_replicas(
 ) -> Replicas:
     """Makes the replicas that the flags `--strategy` and `--replicas` ask for.
 
-    Where there are no GPUs, the CPU is split into as many logical devices. This has to come before anything
-    else makes TensorFlow initialise its devices.
+    Where there are no GPUs, the CPU is split into as many logical devices. Call this before anything else
+    makes TensorFlow initialize its devices.
 
     Args:
         strategy: "single", "mirrored" (one process, several devices), "multi_worker" (one process for each
             worker of the cluster in TF_CONFIG or SLURM's variables, with all its GPUs), or "auto":
             multi_worker where TF_CONFIG is set, else mirrored where `replicas` or the number of GPUs is above
             one.
-        replicas: number of replicas; 0: one per GPU, or one; with several workers, one at least of each.
+        replicas: number of replicas; 0: one per GPU, or one; with several workers, at least one on each.
         facts: with several workers: what must be the same in all of them, by name.
         join_secs: with several workers: how long to wait for the others.
-        log: gets a line where others are waited for.
+        log: receives a line where others are waited for.
 
     Raises:
-        UserError: an unknown strategy, fewer GPUs than replicas, devices that are initialised already, no
+        UserError: an unknown strategy, fewer GPUs than replicas, devices that are initialized already, no
             cluster, or workers that do not come or are not started alike.
     """
     if strategy not in STRATEGIES:
@@ -174,7 +174,7 @@ def make_replicas(
 
 
 def single_replica() -> Replicas:
-    """Returns the one replica that TensorFlow's default strategy has."""
+    """Returns the single replica of TensorFlow's default strategy."""
     return Replicas(tf.distribute.get_strategy())
 
 
@@ -190,6 +190,6 @@ def _split_cpu(n):
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * n)
     except RuntimeError:
         raise UserError(
-            f"{n} replicas on the CPU have to be asked for before TensorFlow initialises its devices: "
+            f"{n} replicas on the CPU have to be requested before TensorFlow initializes its devices: "
             "call make_replicas first, or start a new process"
         ) from None

@@ -1,4 +1,4 @@
-"""What any worker wishes, known to all of them at the same step."""
+"""The wishes of any worker, made known to all of them at the same step."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from discovery.distributed.replicas import Replicas
 class Agreement:
     """Called by all workers after the same steps, so that they stop or save at the same step.
 
-    Where there are several workers an answer tells the wishes of the call before, so that nobody waits for
-    the step that the device has just begun.
+    With several workers an answer reports the wishes of the previous call, so that nobody waits for the step
+    that the device has just begun.
     """
 
     def __init__(self, replicas: Replicas):
@@ -20,7 +20,7 @@ class Agreement:
         self._granted: list[bool] = []
 
     def __call__(self, *wishes: bool) -> list[bool]:
-        """Returns which of the wishes any worker has; one that is granted is not granted again at once."""
+        """Returns which of the wishes any worker has; a granted wish is not granted again at once."""
         if self._replicas.n_workers == 1:
             return list(wishes)
         asked, self._asked = self._asked, self._sum(tf.constant(wishes, tf.float32))
@@ -39,5 +39,5 @@ class Agreement:
     @tf.function(autograph=False, reduce_retracing=True)
     def _sum(self, values):
         replicas = self._replicas
-        # What is summed must lie on the replica's device, where an argument does not.
+        # What is summed must be on the replica's device, which an argument is not.
         return replicas.first(replicas.strategy.run(lambda: replicas.batch_sum(tf.identity(values))))

@@ -25,8 +25,8 @@ class Phase(NamedTuple):
 
     Attributes:
         first_step: number of steps taken before it.
-        options: the model's.
-        metrics: names of what its program returns of each step.
+        options: the model's options.
+        metrics: names of what its program returns for each step.
         content: the program, as `exported_program` makes it.
     """
 
@@ -37,7 +37,7 @@ class Phase(NamedTuple):
 
 
 def check_folder(folder: Path) -> None:
-    """Raises a UserError where an export lies already."""
+    """Raises a UserError if the folder holds an export already."""
     if (folder / MANIFEST_FILE).exists():
         raise UserError(f"{folder} holds an exported step already: choose another --out, or delete it")
 
@@ -50,11 +50,11 @@ def write_folder(
     data_file: Path,
     facts: Mapping[str, Any],
 ) -> None:
-    """Writes all that another machine needs; the manifest comes last, so that a part is no export.
+    """Writes all that another machine needs; the manifest comes last, so that a part is not an export.
 
     Args:
-        folder: where.
-        phases: in their order.
+        folder: where to write.
+        phases: the phases, in order.
         state: what training begins with, in the order of the programs' arguments.
         data: likewise.
         data_file: where the data go.

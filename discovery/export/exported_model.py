@@ -1,4 +1,4 @@
-"""A model in the formats that others load: written, loaded again as they do, and compared."""
+"""Writes a model in formats that other programs load, reloads it as they do, and compares the answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAY_DIFFER = 5e-3
 
 
 class Exported(NamedTuple):
-    """A model as others see it.
+    """A model as other programs see it.
 
     Attributes:
         model: the Keras model.
@@ -56,7 +56,7 @@ class Exported(NamedTuple):
         }
 
     def examples(self, n: int) -> Answers:
-        """Returns n inputs to try it with: noise, of which every point is present."""
+        """Returns n inputs to try it with: noise, with every point present."""
         generator = np.random.default_rng(0)
         inputs = {spec.name: generator.random([n, *spec.shape[1:]]) for spec in self.inputs}
         if "presence" in inputs:
@@ -71,7 +71,7 @@ class Asked(keras.Model):
         super().__init__()
         self.model = exported.model
         self._answer = exported.answer(question)
-        self.built = True  # all weights are the model's
+        self.built = True  # the model has all weights
 
     def call(self, inputs):
         """Answers with a dict of tensors."""
@@ -105,7 +105,7 @@ def write_onnx(exported: Exported, folder: Path) -> Path:
     for question in QUESTIONS:
         asked = Asked(exported, question)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the converter's, about names of numpy
+            warnings.simplefilter("ignore")  # the converter's, about names in numpy
             path = str(folder / f"{question}.onnx")
             asked.export(path, format="onnx", input_signature=signature, verbose=False)
     return folder

@@ -1,6 +1,6 @@
-"""From a TensorFlow function to a program that JAX runs: through the HLO of before any optimization.
+"""Turns a TensorFlow function into a program that JAX runs, by way of its HLO before any optimization.
 
-It is the same for every platform. `jax2tf.call_tf` would ask TensorFlow to lower for each platform by itself,
+That HLO is portable. `jax2tf.call_tf` would ask TensorFlow to lower for each platform by itself,
 which its packages cannot do for TPUs.
 """
 
@@ -28,9 +28,9 @@ def exported_program(
     """Traces a function and exports it for other machines.
 
     Args:
-        function: from tensors to a list of tensors; pure, and XLA can compile it.
+        function: a pure function from tensors to a list of tensors, which XLA can compile.
         arguments: what it takes.
-        platforms: of cpu, cuda, tpu.
+        platforms: any of cpu, cuda and tpu.
 
     Returns:
         what `jax.export.deserialize` reads.
@@ -59,7 +59,7 @@ def _results(*_, results: Sequence[tuple[tuple[int, ...], Any]], **__):
 
 
 def _inline(context, *values, stablehlo, **_):
-    """Puts the program into the module that is being made."""
+    """Puts the program into the module that is being built."""
     module = mlir.ir.Module.parse(stablehlo)
     results = mlir.ir.SymbolTable(module.operation)["main"].type.results
     into = context.module_context

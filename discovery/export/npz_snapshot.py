@@ -13,11 +13,11 @@ from discovery.export import portable_files
 
 
 class NpzSnapshot(NamedTuple):
-    """The state of a training elsewhere.
+    """The state of training done elsewhere.
 
     Attributes:
-        flags: of the run that was exported, by name.
-        arrays: by the names of snapshots, integers with 32 bits.
+        flags: the flags of the run that was exported, by name.
+        arrays: by their names in snapshots; integers have 32 bits.
     """
 
     flags: dict[str, str]
@@ -28,7 +28,7 @@ def read_npz_snapshot(path: Path) -> NpzSnapshot:
     """Reads a snapshot, or joins its parts; nothing in it is run.
 
     Raises:
-        UserError: it does not exist, is damaged, lacks a part, or is another file.
+        UserError: it does not exist, is damaged, lacks a part, or is not a snapshot.
     """
     try:
         arrays = portable_files.read_npz(path)
@@ -38,6 +38,6 @@ def read_npz_snapshot(path: Path) -> NpzSnapshot:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror or error})") from None
-    except Exception as error:  # a damaged file raises whatever zip, zlib or numpy stumble over
+    except Exception as error:  # zip, zlib and numpy raise many kinds of errors
         cause = " ".join(str(error).split())
-        raise UserError(f"{path}: damaged, or no snapshot of portable_train.py ({cause})") from None
+        raise UserError(f"{path}: damaged, or not a snapshot of portable_train.py ({cause})") from None

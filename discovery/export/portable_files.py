@@ -22,7 +22,7 @@ _PART = re.compile(r"\.part(\d+)of(\d+)")
 
 
 class UserError(Exception):
-    """What the user can mend; told in one line."""
+    """A mistake that the user can fix, described in one line."""
 
 
 class DamagedError(UserError):
@@ -37,7 +37,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         form = manifest["format"]
     except OSError as error:
         raise UserError(
-            f"cannot read {path}: {error.strerror}; give what scripts.export_step has written"
+            f"cannot read {path}: {error.strerror}; give a folder that scripts.export_step has written"
         ) from None
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{path} is damaged; export the step again") from None
@@ -54,7 +54,7 @@ def read_arrays(path: Path, entries: Sequence[dict[str, Any]]) -> list[np.ndarra
         raise UserError(f"{path}: there is no such file") from None
     except UserError:
         raise
-    except Exception as error:  # a damaged file raises whatever zip, zlib or numpy stumble over
+    except Exception as error:  # zip, zlib and numpy raise many kinds of errors
         raise DamagedError(f"{path} is damaged: {first_line(error)}") from None
     there = {name: [list(array.shape), array.dtype.name] for name, array in arrays.items()}
     wanted = {entry["name"]: [entry["shape"], entry["dtype"]] for entry in entries}
@@ -74,7 +74,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DamagedError: a part is missing.
         OSError: it cannot be opened.
-        Exception: whatever zip, zlib or numpy stumble over.
+        Exception: any error of zip, zlib or numpy.
     """
     with _opened(path) as content:
         with zipfile.ZipFile(content) as archive:
@@ -94,15 +94,15 @@ def write_snapshot(
     keep: int,
     part_size: int = 0,
 ) -> None:
-    """Writes `step-<number>.npz`; whoever looks sees all of it or nothing.
+    """Writes `step-<number>.npz`; readers see all of it or nothing.
 
     Args:
-        folder: where.
+        folder: where to write.
         step: number of steps taken.
         arrays: by name, all finite.
-        flags: of the run.
-        keep: newest snapshots that are kept; 0: all.
-        part_size: most bytes of a file: a larger one becomes `step-<number>.npz.part<i>of<n>`; 0: no bound.
+        flags: the run's flags.
+        keep: how many of the newest snapshots to keep; 0: all.
+        part_size: most bytes of a file: a larger one becomes `step-<number>.npz.part<i>of<n>`; 0: no limit.
     """
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -132,14 +132,14 @@ def write_snapshot(
 
 
 def snapshots(folder: Path) -> list[Path]:
-    """Returns a folder's snapshots, oldest first; of one in parts, what it would be called as a whole."""
+    """Returns a folder's snapshots, oldest first; one in parts by the path that it would have as a whole."""
     matches = [match for name in os.listdir(folder) if (match := _SNAPSHOT.fullmatch(name))]
     found = {int(match[2]): folder / match[1] for match in matches}
     return [found[step] for step in sorted(found)]
 
 
 def files_of(path: Path) -> list[Path]:
-    """Returns the file, where there is one, and what are parts of it."""
+    """Returns the file, if it exists, and its parts."""
     return ([path] if path.exists() else []) + list(_parts(path).values())
 
 
@@ -165,14 +165,14 @@ def _opened(path) -> BinaryIO:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within it, what cannot be written is told in one line."""
+    """Turns failures to write, within it, into errors of one line."""
     try:
         yield
     except OSError as error:
         cause = error.strerror or error
-        raise UserError(f"cannot write {path}: {cause}; see to the disk, or choose another --out") from None
+        raise UserError(f"cannot write {path}: {cause}; check the disk, or choose another --out") from None
 
 
 def first_line(error: Exception) -> str:
-    """Returns what an error says, in one line."""
+    """Returns the first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

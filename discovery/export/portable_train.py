@@ -3,7 +3,7 @@
     python portable_train.py FOLDER --steps=10000 --out=RUN
 
 FOLDER is the exported one. RUN (by default FOLDER/run) gets `step-<number>.npz` and `metrics.jsonl`. The same
-command again goes on from the newest snapshot.
+command again resumes from the newest snapshot.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Trains; returns the exit code: 0, 1 after a mistake of the user's, 130 after a signal."""
+    """Trains; returns the exit code: 0, 1 after a user's mistake, 130 after a signal."""
     begun = time.monotonic()
     try:
         options = parsed(arguments)
@@ -51,24 +51,24 @@ def main(arguments: Sequence[str]) -> int:
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Reads the command line."""
     parser = _Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="what scripts.export_step has written")
+    parser.add_argument("folder", type=Path, help="the folder that scripts.export_step has written")
     parser.add_argument("--steps", type=int, help="train up to this step; by default as far as exported")
     parser.add_argument("--out", type=Path, help="folder of snapshots; by default FOLDER/run")
-    parser.add_argument("--data", type=Path, help="the data, where they are not FOLDER/data.npz")
+    parser.add_argument("--data", type=Path, help="the data; by default FOLDER/data.npz")
     parser.add_argument("--report_steps", type=int, default=100, help="steps between reports")
     parser.add_argument(
         "--snapshot_steps", type=int, default=0, help="steps between snapshots; 0: one at the end"
     )
     parser.add_argument(
-        "--part_mb", type=float, default=0.0, help="most megabytes of a snapshot's file; 0: one file"
+        "--part_mb", type=float, default=0.0, help="most megabytes per snapshot file; 0: always one file"
     )
     parser.add_argument(
         "--max_seconds",
         type=float,
         default=0.0,
-        help="ends with a snapshot before so many are over; 0: never",
+        help="stops, with a snapshot, before this time is over; 0: never",
     )
-    parser.add_argument("--keep", type=int, default=5, help="newest snapshots that are kept; 0: all")
+    parser.add_argument("--keep", type=int, default=5, help="number of newest snapshots to keep; 0: all")
     options = parser.parse_args(arguments)
     options.out = options.out or options.folder / "run"
     options.data = options.data or options.folder / "data.npz"
@@ -83,7 +83,7 @@ def train(options: argparse.Namespace, end: float | None = None) -> int:
     at_least += (("snapshot_steps", options.snapshot_steps, 0), ("keep", options.keep, 0))
     at_least += (("max_seconds", options.max_seconds, 0), ("part_mb", options.part_mb, 0))
     for name, value, least in at_least:
-        if not value >= least:  # NaN is no number of seconds
+        if not value >= least:  # NaN, too, is refused
             raise UserError(f"--{name}={value}: give at least {least}")
     if last > manifest["last_step"]:
         reach = f"{options.folder} was exported for {manifest['last_step']} steps"
@@ -91,7 +91,7 @@ def train(options: argparse.Namespace, end: float | None = None) -> int:
     state = begin(options, manifest)
     step = int(state[-1])
     if step >= last:
-        print(f"{options.out}: has {step} training steps already; no more than {last} are asked for")
+        print(f"{options.out}: has {step} training steps already; no more than {last} are requested")
         return 0
     data = on_device(files.read_arrays(options.data, manifest["data"]))
     run = Run(options, manifest, data, step, on_device(state))
@@ -99,24 +99,24 @@ def train(options: argparse.Namespace, end: float | None = None) -> int:
         run.to(last, signals, end)
     if run.step < last:
         why = signals[0] if signals else f"--max_seconds={options.max_seconds:g}"
-        print(f"{why}: stopped after step {run.step}; the same command goes on from there")
+        print(f"{why}: stopped after step {run.step}; the same command resumes from there")
     return 130 if signals and run.step < last else 0
 
 
 class Run:
-    """The programs, compiled when they are first needed, and what is reported of them."""
+    """The programs, compiled when they are first needed, and what is reported about them."""
 
     def __init__(
         self, options: argparse.Namespace, manifest: dict[str, Any], data: list, step: int, state: list
     ):
         self.options, self.manifest, self.data = options, manifest, data
         self.step = self.saved = step  # steps taken, and those of the newest snapshot
-        self.state = state  # given away to each call, and replaced by what it returns
+        self.state = state  # donated to each call, and replaced by what it returns
         self.compiled = {}
         self.metrics = []
 
     def to(self, last: int, signals: Sequence[str], end: float | None) -> None:
-        """Takes the steps up to the last one, until there is a signal, or while another call fits in."""
+        """Takes steps up to the last one, until a signal comes, or as long as another call fits in."""
         rate_from, seconds, longest = self.step, 0.0, 0.0
         while self.step < last and not signals:
             if end is not None and longest and time.monotonic() + longest > end:
@@ -200,7 +200,7 @@ def compiled(folder: Path, program: dict[str, Any], state: list, data: list) -> 
         raise UserError(
             f"jax cannot read {path}: {files.first_line(error)}; pip install flatbuffers"
         ) from None
-    except Exception as error:  # whatever another version of jax stumbles over
+    except Exception as error:  # another version of jax may raise anything
         raise UserError(
             f"{path} cannot be read by jax {jax.__version__} ({files.first_line(error)})"
         ) from None
@@ -265,7 +265,7 @@ def on_device(arrays: Sequence[np.ndarray]) -> list[jax.Array]:
 
 @contextmanager
 def received_signals() -> Iterator[list[str]]:
-    """Within it, SIGINT and SIGTERM end nothing, and are listed."""
+    """Lists SIGINT and SIGTERM, which end nothing within it."""
     received = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(n, lambda n, _: received.append(signal.Signals(n).name)) for n in numbers]

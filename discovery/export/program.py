@@ -1,4 +1,4 @@
-"""Several training steps as one pure function from arrays to arrays, with nothing of TensorFlow's runtime."""
+"""Several training steps as one pure function from arrays to arrays, without TensorFlow's runtime."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from discovery.training.train_state import TrainState
 #: Metrics that a program has room for while their number is not known yet.
 _ROOM = 128
 
-#: What may go in and out: JAX has no 64 bits unless it is asked for them.
+#: Types that may go in and out: JAX has none of 64 bits unless it is asked for them.
 _KINDS = (np.uint8, np.uint16, np.uint32, np.int32, np.float32)
 
 
 class Layout(NamedTuple):
-    """Names of what training carries, by its place in the step's arguments.
+    """Names of the training state, by its place in the step's arguments.
 
     Attributes:
         trainable: paths of weights.
         non_trainable: likewise.
-        kinds: of the optimiser's slots.
+        kinds: kinds of the optimizer's slots.
     """
 
     trainable: list[str]
@@ -37,14 +37,14 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, step: TrainingStep) -> Layout:
-        """Reads them off a step."""
+        """Returns the layout of a step."""
         paths = [
             [w.path for w in ws] for ws in (step.model.trainable_weights, step.model.non_trainable_weights)
         ]
         return cls(*paths, list(step.optimizer.init([])))
 
     def read(self, arrays: Mapping[str, tf.Tensor]) -> tuple[Variables, Slots]:
-        """Puts arrays by name in the step's order."""
+        """Returns arrays, given by name, in the step's order."""
         slots = {kind: [arrays[f"{path}/{kind}"] for path in self.trainable] for kind in self.kinds}
         return Variables(*([arrays[name] for name in names] for names in self[:2])), slots
 
@@ -69,11 +69,11 @@ class Program:
     Attributes:
         step: the pure step, of one replica.
         batches: what it learns from.
-        seed: of the run.
+        seed: the run's seed.
         n_most: the largest number of steps.
-        state: name -> shape and type, the number of steps taken last.
+        state: name -> shape and type; the number of steps taken comes last.
         data: likewise.
-        metrics: their names; known once the program was traced.
+        metrics: their names; known once the program has been traced.
     """
 
     step: TrainingStep
@@ -86,7 +86,7 @@ class Program:
 
     @property
     def arguments(self) -> list[tf.TensorSpec]:
-        """What it is called with."""
+        """The signature of its arguments."""
         return [*self.state.values(), tf.TensorSpec([], tf.int32), *self.data.values()]
 
     def __call__(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
@@ -134,16 +134,16 @@ def program_of(
     Args:
         step: the pure step, of one replica.
         batches: what it learns from.
-        data: that of `batches`.
-        seed: of the run.
+        data: the arrays of `batches`.
+        seed: the run's seed.
         n_most: the largest number of steps.
 
     Raises:
-        UserError: the state or the data have types that cannot be passed on.
+        UserError: the state or the data have types that cannot be exported.
     """
     layout = Layout.of(step)
     variables = Variables(step.model.trainable_weights, step.model.non_trainable_weights)
-    slots = {kind: variables.trainable for kind in layout.kinds}  # as slots have their shapes and types
+    slots = {kind: variables.trainable for kind in layout.kinds}  # whose shapes and types slots have
     state = {n: tf.TensorSpec(v.shape, v.dtype) for n, v in layout.named(variables, slots).items()}
     state[GLOBAL_STEP] = tf.TensorSpec([], tf.int32)
     specs = {name: tf.TensorSpec(array.shape, array.dtype) for name, array in data.items()}
@@ -154,7 +154,7 @@ def program_of(
 
 
 def initial_state(program: Program, state: TrainState) -> dict[str, np.ndarray]:
-    """Returns what a run carries, in the order and the types of the program."""
+    """Returns a run's state, in the order and with the types of the program."""
     return {n: state.named[n].numpy().astype(s.dtype.as_numpy_dtype) for n, s in program.state.items()}
 
 

@@ -1,4 +1,4 @@
-"""Loads an exported model as other programs do, and asks it: this file imports nothing of the package.
+"""Loads an exported model as other programs do, and asks it: this file imports nothing from the package.
 
 python discovery/export/reload_exported.py exported/saved_model inputs.npz outputs.npz     needs tensorflow
 python discovery/export/reload_exported.py exported             inputs.npz outputs.npz     needs onnxruntime

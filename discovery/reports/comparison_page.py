@@ -14,7 +14,7 @@ from discovery.reports.run_record import RunRecord, read_run
 from discovery.reports.score_table import Score, mean_text, score_rows, score_text
 from discovery.training.run_folder import METRICS_FILE
 
-#: Differ between any two runs.
+#: Flags that differ between any two runs.
 _NAMES = ("name", "logdir", "run_suffix", "out_dir")
 
 _MEAN = "mean ± deviation"
@@ -26,14 +26,14 @@ def read_runs(folders: Sequence[Path]) -> Runs:
     """Reads runs' folders, and names each by its folder, or by the whole path where folders share a name.
 
     Raises:
-        UserError: there are fewer than two, one is given twice, or one is no run's folder.
+        UserError: there are fewer than two, one is given twice, or one is not a run's folder.
     """
     if len(folders) < 2:
         raise UserError("give the folders of two or more runs: python -m scripts.compare_runs DIR DIR ...")
     places = [folder.resolve() for folder in folders]
     for folder, place in zip(folders, places, strict=True):
         if not ((place / FLAGS_FILE).exists() or (place / METRICS_FILE).exists()):
-            raise UserError(f"{folder} is no run's folder: it has neither {FLAGS_FILE} nor {METRICS_FILE}")
+            raise UserError(f"{folder} is not a run's folder: it has neither {FLAGS_FILE} nor {METRICS_FILE}")
         if places.count(place) > 1:
             raise UserError(f"{folder} is given twice: give each run once")
     names = [place.name for place in places]
@@ -57,10 +57,10 @@ def _what_ran(runs):
     every = dict.fromkeys(flag for _, run in runs for flag in run.flags)
     differing = []
     for flag in every:
-        values = [run.flags.get(flag, "not told") for _, run in runs]
+        values = [run.flags.get(flag, "not recorded") for _, run in runs]
         if flag not in _NAMES and len(set(values)) > 1:
             differing.append((f"--{flag}", *values))
-    none = paragraph("No flag differs but for names.", "quiet")
+    none = paragraph("No flags differ except names.", "quiet")
     flags_table = table(_header("flag", runs), differing) if differing else none
     return section("What ran", table(_header("", runs), lines)) + section("Flags that differ", flags_table)
 

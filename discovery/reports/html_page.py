@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-#: A larger picture goes into a page smaller, and compressed.
+#: A larger picture is scaled down and compressed.
 _MOST_BYTES, _MOST_PIXELS = 400_000, 1200
 
 _STYLE = """
@@ -88,7 +88,7 @@ def page(title: str, parts: Iterable[str]) -> str:
 
 
 def escaped(text: object) -> str:
-    """Makes text harmless within HTML and its attributes; what no page can hold becomes a question mark."""
+    """Escapes text for HTML and its attributes; characters that no page can hold become question marks."""
     safe = str(text).encode("utf-8", "replace").decode()  # names of files may hold lone surrogates
     printable = "".join("?" if _is_control(c) else c for c in safe)
     return html.escape(printable)
@@ -105,18 +105,18 @@ def heading(text: str) -> str:
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Makes a paragraph of text, `quiet` or a `warning` if so called."""
+    """Makes a paragraph of text; its kind may be `quiet` or `warning`."""
     return f'<p class="{kind}">{escaped(text)}</p>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Lists names and what they are, as text, side by side where there is room."""
+    """Lists names and their values, as text, side by side where there is room."""
     rows = [f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in pairs]
     return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Makes a table of text; where it is too wide it scrolls by itself."""
+    """Makes a table of text; one that is too wide scrolls by itself."""
     head = "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in header)
     lines = ["<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows]
     body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -129,7 +129,7 @@ def commands(lines: Iterable[str]) -> str:
 
 
 def panel(title: str, key: Iterable[tuple[str, str]], picture: str) -> str:
-    """Shows a diagram (HTML) below its title and its key: texts, and the colours of what they tell."""
+    """Shows a diagram (HTML) below its title and its key: texts, and the colors of what they describe."""
     entries = "".join(f'<span style="color:{colour}">{escaped(text)}</span>' for text, colour in key)
     return f'<div><h3>{escaped(title)}</h3><p class="key">{entries}</p>{picture}</div>'
 
@@ -161,7 +161,7 @@ def _is_control(c):
 
 
 def _data_url(path):
-    """Returns an image's attributes; none where its file is no picture."""
+    """Returns an image's attributes; none where its file is not a picture."""
     try:
         content = path.read_bytes()
         with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:

@@ -10,7 +10,7 @@ from discovery.reports.html_page import escaped
 
 WIDTH, HEIGHT = 360, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 24
-#: Points of a curve beyond which only the extremes of each stretch of steps are kept.
+#: Number of points beyond which only the extremes of each stretch of steps are kept.
 _MOST_POINTS = 300
 _TEXT, _GRID = "#4a5663", "#dfe4ea"
 
@@ -20,10 +20,10 @@ class Curve(NamedTuple):
 
     Attributes:
         label: what it is.
-        colour: of CSS.
+        colour: a CSS color.
         points: (step, value), finite, in order of steps.
-        dashed: whether the line is.
-        width: of the line.
+        dashed: whether the line is dashed.
+        width: width of the line.
     """
 
     label: str
@@ -34,10 +34,10 @@ class Curve(NamedTuple):
 
 
 def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
-    """Draws curves over steps on common axes, as wide as what holds them.
+    """Draws curves over steps on common axes, as wide as their container.
 
     Args:
-        title: for readers who hear pages.
+        title: for screen readers.
         curves: at least one has a point.
     """
     steps = [step for curve in curves for step, _ in curve.points]
@@ -73,7 +73,7 @@ def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Keeps the smallest and the largest value of each of some stretches, so that no peak is lost."""
+    """Keeps the smallest and the largest value of each stretch of steps, so that no peak is lost."""
     if len(points) <= _MOST_POINTS:
         return list(points)
     size = math.ceil(len(points) / (_MOST_POINTS // 2))

@@ -10,14 +10,14 @@ from discovery.reports.learning_curves_svg import Curve, learning_curves_svg
 from discovery.reports.run_record import RunRecord
 from discovery.reports.score_table import score_text
 
-#: Dark enough on white for text, and apart for the colour-blind (blue and orange differ for all).
+#: Dark enough for text on white, and distinct for the color-blind (blue and orange differ for all).
 COLOURS = ("#0b5cad", "#b04a00", "#1b7340", "#8a2f8f", "#5b5f00", "#a3123a", "#006d77", "#5a4636")
 SPLITS = {"train": COLOURS[0], "valid": COLOURS[1]}
 
 _MAIN = re.compile(r"loss|mse|nll|kl|rec_ll|log_prob|.*_acc|.*ari", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.+)_\d+")
 _MOST_LINES = 64
-#: In each report, and no metrics.
+#: In each report, but not metrics.
 _TIMES = ("step", "seconds")
 
 
@@ -29,14 +29,14 @@ def metrics_of(runs: Iterable[RunRecord]) -> list[str]:
 
 
 def is_main(metric: str) -> bool:
-    """Whether a metric tells how good the model is, rather than how it gets there."""
+    """Whether a metric says how good the model is, rather than how it gets there."""
     return _MAIN.fullmatch(metric) is not None
 
 
 def metric_panel(run: RunRecord, metric: str) -> str:
-    """Shows one metric of one run, of training and validation; as HTML."""
+    """Shows one metric of one run, for training and validation; as HTML."""
     keys = [key for key in _keys(run) if _family(_split(key)[1]) == metric]
-    if metric not in {_split(key)[1] for key in keys}:  # of each capsule, say: many lines, one split
+    if metric not in {_split(key)[1] for key in keys}:  # one for each capsule, say: many lines, one split
         keys = [key for key in keys if key.startswith("valid/")] or keys
         curves = [Curve(key, SPLITS["valid"], run.curve(key), width=0.8) for key in keys[:_MOST_LINES]]
         key = [(f"{len(keys)} of them, {_split(keys[0])[0] or 'run'}", SPLITS["valid"])]
@@ -51,9 +51,9 @@ def metric_panel(run: RunRecord, metric: str) -> str:
 
 
 def comparison_panel(runs: list[tuple[str, RunRecord]], metric: str) -> str:
-    """Shows one metric of several named runs, of validation where they have it; as HTML.
+    """Shows one metric of several named runs, for validation where they have it; as HTML.
 
-    A colour and a dash belong to a run by its place.
+    A run's place determines its color and dashes.
     """
     curves = []
     for place, (name, run) in enumerate(runs):
@@ -68,7 +68,7 @@ def comparison_panel(runs: list[tuple[str, RunRecord]], metric: str) -> str:
 
 
 def last_value(run: RunRecord, metric: str) -> float | None:
-    """Returns the last value of a metric, of validation where there is one."""
+    """Returns the last value of a metric, for validation where there is one."""
     points = next((p for p in map(run.curve, _spellings(metric)) if p), None)
     return points[-1][1] if points else None
 

@@ -25,14 +25,14 @@ _CAPTIONS = {
         "posterior; a cell for each capsule, from dark (absent) to yellow (present)."
     ),
     "label_correlation": (
-        "How far the presence of each object capsule, a column, goes with each label, a row: 1 is yellow."
+        "How closely the presence of each object capsule, a column, follows each label, a row: 1 is yellow."
     ),
     "constellations": (
-        "Left the points, a shape for each true pattern; right their outlines and the votes that explain "
+        "Left: the points, a shape for each true pattern; right: their outlines and the votes that explain "
         "them, in the color of their capsule. Below, a bar for each capsule shows how present it is."
     ),
     "slots": "A row for each image: what each slot draws.",
-    "masks": "A row for each image: where each slot shows, from black (nowhere) to white.",
+    "masks": "A row for each image: where each slot is visible, from black (nowhere) to white.",
     "attention": "A row for each image: where each slot looks.",
     "stages": (
         "One image, a row for each stage of the inference: reconstruction, segmentation, what slots draw, "

@@ -22,12 +22,12 @@ _NAME = re.compile(r"(.+)-(\d+)\.png")
 
 
 def keep_small_copy(plots: Path, name: str, step: int, picture: np.ndarray) -> None:
-    """Keeps a small copy of a picture, and lets one go where that makes too many.
+    """Keeps a small copy of a picture, and drops one where that makes too many.
 
     Args:
         plots: the run's folder of pictures.
-        name: of the picture.
-        step: that it shows.
+        name: the picture's name.
+        step: the step that it shows.
         picture: uint8 [H, W, 3].
 
     Raises:
@@ -62,7 +62,7 @@ def copies(plots: Path) -> dict[str, dict[int, Path]]:
 
 
 def surplus(steps: list[int]) -> list[int]:
-    """Returns which of increasing steps to let go, so that `N_STEPS` stay, as evenly spaced as may be."""
+    """Returns which of increasing steps to drop, so that `N_STEPS` stay, as evenly spaced as possible."""
     kept, spare = list(steps), []
     while len(kept) > N_STEPS:
         i = min(range(1, len(kept) - 1), key=lambda i: kept[i + 1] - kept[i - 1])

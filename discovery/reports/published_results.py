@@ -17,6 +17,6 @@ def published_results(flags: Mapping[str, str]) -> tuple[Published, ...]:
 
 
 def generates_its_scenes(flags: Mapping[str, str]) -> bool:
-    """Says whether an experiment's scenes are generated, so that published figures are of other data."""
+    """Says whether an experiment's scenes are generated, so that published figures are for other data."""
     kind = experiments().get(flags.get("model", ""))
     return kind is not None and flags.get("dataset") in kind.generates and not flags.get("data_path")

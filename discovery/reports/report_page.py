@@ -31,7 +31,7 @@ from discovery.training.run_folder import REPORT_FILE
 from discovery.training.snapshots import list_snapshots
 from discovery.whole_files import save_text, writing
 
-#: Of pictures that a folder holds; more would make a page that telephones load slowly.
+#: Pictures shown of a folder; more would make a page that phones load slowly.
 _MOST_PICTURES, _MOST_OF_EVALUATION, _MOST_GIFS = 12, 4, 3
 
 
@@ -48,7 +48,7 @@ def write_report(folder: Path) -> Path:
 
 
 def report_page(folder: Path) -> str:
-    """Makes the page, as HTML, of what a run's folder holds; what is damaged is told, or left out."""
+    """Makes the page, as HTML, of what a run's folder holds; damaged files are named, or left out."""
     run = read_run(folder)
     parts = [
         paragraph(_kind(run), "quiet"),
@@ -64,7 +64,7 @@ def report_page(folder: Path) -> str:
 
 
 def steps_and_time(run: RunRecord) -> list[tuple[str, str]]:
-    """Returns how far a run is and how long it took, as names and texts."""
+    """Returns how far a run has come and how long it took, as names and texts."""
     if not run.reports:
         return [("steps", "none reported yet")]
     last = run.reports[-1]
@@ -114,7 +114,7 @@ def _learning_curves(run):
         return section("Learning curves", paragraph("No metrics have been reported yet.", "quiet"))
     main = [metric for metric in metrics if is_main(metric)]
     others = [metric for metric in metrics if not is_main(metric)]
-    parts = [paragraph("Over training steps, smoothed as metrics.jsonl has them.", "quiet")]
+    parts = [paragraph("Over training steps, smoothed as in metrics.jsonl.", "quiet")]
     parts += [panels(metric_panel(run, metric) for metric in main)] if main else []
     if others:
         shown = panels(metric_panel(run, metric) for metric in others)
@@ -170,7 +170,7 @@ def _pictures(run):
         shown.append(figure(path, _described(path, newest), more))
     found = _of_evaluation(run.folder)
     pictures, gifs = ([path for path in found if path.suffix == kind] for kind in (".png", ".gif"))
-    # traversals, of which there are few, before the many pictures of scenes
+    # the few traversals come before the many pictures of scenes
     pictures.sort(key=lambda path: "traversal" not in path.stem)
     for path in [*pictures[:_MOST_OF_EVALUATION], *gifs[:_MOST_GIFS]]:
         shown.append(figure(path, _described(path, f", {path.relative_to(run.folder / 'eval').parts[0]}")))
@@ -178,7 +178,7 @@ def _pictures(run):
 
 
 def _described(path, where):
-    """Returns a picture's caption: its name, of what, and what it shows."""
+    """Returns a picture's caption: its name, its place, and what it shows."""
     told = caption(path.name)
     return f"{path.stem.replace('_', ' ')}{where}" + (f". {told}" if told else "")
 
@@ -200,12 +200,12 @@ def _commands(run):
         return ""
     folder = str(run.folder)
     return section(
-        "Go on, and evaluate",
+        "Continue and evaluate",
         paragraph("In a new shell, in the folder of this repository, first:"),
         commands(["source setup_virtualenv.sh"]),
         paragraph("Resumes from the newest snapshot; give a larger number of steps to train for longer:"),
         commands([f"{command(kind.script)} --flagfile={shlex.quote(f'{folder}/flags.txt')}"]),
-        paragraph("Scores the newest snapshot, and brings this page up to date:"),
+        paragraph("Scores the newest snapshot, and updates this page:"),
         commands([f"{command(name)} --snapshot={shlex.quote(folder)}" for name in kind.evaluations]),
         paragraph("All pictures and curves, step by step:"),
         commands([f"tensorboard --logdir={shlex.quote(folder)}"]),

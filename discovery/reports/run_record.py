@@ -1,4 +1,4 @@
-"""What a run's folder tells, read back for pages about it; whatever is missing or damaged is left out."""
+"""Reads back a run's folder for pages about it; anything missing or damaged is left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from discovery import UserError
 from discovery.training.run_folder import FACTS_FILE, METRICS_FILE, read_flags
 
-#: An evaluation, its step and, where flags were changed, what marks it.
+#: An evaluation, its step and, where flags were changed, its mark.
 _SCORES = re.compile(r"([^.]+)-(\d+)(\..+)?\.json")
 #: Texts and numbers of `run.json` about the run as a whole.
 _ABOUT = ("started", "host", "device", "parameters", "commit", "command")
@@ -23,10 +23,10 @@ class Scores(NamedTuple):
     """What one evaluation wrote.
 
     Attributes:
-        name: of the script, and of the kind of evaluation.
+        name: name of the script, and of the kind of evaluation.
         step: how many steps the snapshot was trained for.
         values: as its JSON has them.
-        changed: flags that were not as in the run, as one text; empty for the run's own scores.
+        changed: flags that differed from the run's, as one text; empty for the run's own scores.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Scores(NamedTuple):
 
 
 class RunRecord(NamedTuple):
-    """What a run's folder tells.
+    """What a run's folder records.
 
     Attributes:
-        folder: of the run.
-        flags: of `flags.txt`, all of them.
-        changed_flags: those that differ from the defaults; None where nothing tells.
+        folder: the run's folder.
+        flags: all flags of `flags.txt`.
+        changed_flags: those that differ from the defaults; None where that is unknown.
         versions: by the name of the package.
-        resumed_at: steps from which the run went on after a stop.
+        resumed_at: steps from which the run resumed after a stop.
         about: when, where and how it was started, as texts by name; what is not known is absent.
         reports: lines of `metrics.jsonl` in order of steps; finite numbers only, `step` in each.
         scores: of the newest snapshot for each kind of evaluation, as the run was trained.
@@ -68,12 +68,12 @@ class RunRecord(NamedTuple):
         return self.folder.resolve().name
 
     def curve(self, key: str) -> list[tuple[float, float]]:
-        """Returns a metric's (step, value) pairs; empty where it was never told."""
+        """Returns a metric's (step, value) pairs; empty where it was never reported."""
         return [(report["step"], report[key]) for report in self.reports if key in report]
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Reads a run's folder; never fails for what is in it."""
+    """Reads a run's folder; never fails because of what is in it."""
     damaged: list[str] = []
     try:
         flags = read_flags(folder)
@@ -92,7 +92,7 @@ def is_number(value: object) -> bool:
 
 
 def _facts(folder, damaged):
-    """Returns changed flags, versions, where the run went on, and what is told about it."""
+    """Returns changed flags, versions, the steps of resumes, and texts about the run."""
     told = _json(folder / FACTS_FILE, damaged, FACTS_FILE)
     if told is None:
         return None, {}, [], {}

@@ -1,4 +1,4 @@
-"""Scores of an evaluation as rows of a table, whatever the evaluation is."""
+"""Scores of any evaluation as rows of a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from discovery.reports.run_record import is_number
 
-#: What every evaluation tells about itself; no scores.
+#: What every evaluation reports about itself; not scores.
 _ABOUT = (
     *("snapshot", "step", "dataset", "data", "seed", "eval_type", "model", "changed_flags", "compat"),
     *("n_examples", "n_pixel_examples", "num_images", "num_objects", "refinement_iters", "slot"),
@@ -33,7 +33,7 @@ def score_rows(values: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
 
     Args:
         values: an evaluation's JSON. Nested names make paths, `unsupervised.refit.prior`; text and long
-            lists are no scores.
+            lists are not scores.
     """
     rows: dict[str, dict[str, Score]] = {}
     _collect(rows, "", {name: value for name, value in values.items() if name not in _ABOUT})
@@ -41,17 +41,17 @@ def score_rows(values: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
 
 
 def score_text(value: float) -> str:
-    """Writes a number as tables do."""
+    """Formats a number for tables."""
     if isinstance(value, int):
         return f"{value:,}"
     size = abs(value)
-    if 0.01 <= size < 10.0 or value == 0.0:  # accuracies and the like, below each other
+    if 0.01 <= size < 10.0 or value == 0.0:  # accuracies and the like, in one column
         return f"{value:.4f}"
     return f"{value:.0f}" if 1e4 <= size < 1e7 else f"{value:.4g}"
 
 
 def n_examples_text(values: Mapping[str, Any]) -> str:
-    """Says how many examples an evaluation's scores are of, and of which data; "" where it does not tell."""
+    """Returns how many examples of which data an evaluation's scores are for; "" where that is unknown."""
     told = values.get("n_examples", values.get("num_images"))
     if isinstance(told, dict):
         counts = ", ".join(f"{n:,} {split}" for split, n in told.items() if type(n) is int)
@@ -63,7 +63,7 @@ def n_examples_text(values: Mapping[str, Any]) -> str:
 
 
 def mean_text(values: Sequence[float | None]) -> str:
-    """Writes the mean of several runs' scores and their standard deviation (n - 1); "" if one has none."""
+    """Formats the mean of several runs' scores and its standard deviation (n - 1); "" if one has none."""
     if len(values) < 2 or any(value is None for value in values):
         return ""
     return f"{score_text(statistics.fmean(values))} ± {score_text(statistics.stdev(values))}"

@@ -22,12 +22,12 @@ def opening(
     """Returns the lines before the first step.
 
     Args:
-        folder: of the run.
-        model: built.
+        folder: the run's folder.
+        model: a built model.
         sets: what training and validation sets hold, as `DataSource.sets`.
         device: where the run computes.
-        steps: taken already, and wanted.
-        batch_size: examples of a step.
+        steps: steps taken already, and steps wanted.
+        batch_size: examples per step.
     """
     done, wanted = steps
     begun = f", {done:,} of them taken" if done else ""
@@ -42,7 +42,7 @@ def opening(
 
 
 def closing(folder: Path, step: int, model_kind: str) -> list[str]:
-    """Returns the lines after the last step: where results are, and what to do next."""
+    """Returns the lines after the last step: where the results are, and what to do next."""
     kind = experiments().get(model_kind)
     lines = [f"done:       {step:,} steps; open {folder / REPORT_FILE}"]
     return lines + [
@@ -56,7 +56,7 @@ def time_left(steps: int, steps_per_second: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Returns a time in the unit in which it is easily read."""
+    """Returns a time in the unit that is easiest to read."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

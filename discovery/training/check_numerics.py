@@ -1,4 +1,4 @@
-"""`--check_numerics`: stop at the very operation that makes a NaN or an infinity."""
+"""`--check_numerics`: stops at the very operation that makes a NaN or an infinity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discovery import UserError
 
 @contextmanager
 def checked_numerics(enabled: bool) -> Iterator[None]:
-    """Within it, operations that are traced are checked when they run (not those that XLA compiles).
+    """Checks operations that are traced within it when they run (not those that XLA compiles).
 
     Raises:
         UserError: an operation made a NaN or an infinity; it names the operation and its line.
@@ -32,7 +32,7 @@ def checked_numerics(enabled: bool) -> Iterator[None]:
         where = " at {}:{} ({})".format(*lines[-1]) if lines else ""
         raise UserError(
             f"the operation {operation[1]}{where} made a NaN or an infinity; earlier snapshots stay; "
-            "see whether the data are finite, and try a smaller --lr"
+            "check that the data are finite, and try a smaller --lr"
         ) from None
     finally:
         tf.debugging.disable_check_numerics()

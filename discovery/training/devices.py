@@ -1,4 +1,4 @@
-"""Which device computes, in words, and what to do where it is not the one that was meant."""
+"""Which device computes, in words, and what to do where it is not the intended one."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class Execution:
     """Takes training steps; Python is entered once per call, and nothing waits for the device.
 
     A step that is not sound (`discovery.training.step.is_sound`) and all that follow leave the state as it
-    was before it, and `state.fault` says which one it was: looked at seldom, the state is still the last
-    good one.
+    was before it, and `state.fault` says which one it was: even if that is checked rarely, the state is still
+    the last good one.
     """
 
     def __init__(

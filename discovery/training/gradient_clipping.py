@@ -1,4 +1,4 @@
-"""Clipping of gradients by value and by global norm, and what is worth knowing about gradients."""
+"""Clipping of gradients by value and by global norm, and statistics of gradients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Clipping:
         norm: bound of the global norm, after clipping by value; 0 does not clip.
         norm_per_parameter: multiply the norm's bound by the square root of the number of parameters that have
             a gradient (SCAE); otherwise it is the bound itself (EfficientMORL).
-        norm_margin: added to the norm in the coefficient bound / (norm + margin); torch has 1e-6.
+        norm_margin: added to the norm in the coefficient bound / (norm + margin); PyTorch has 1e-6.
     """
 
     value: float = 0.0

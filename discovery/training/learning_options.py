@@ -1,4 +1,4 @@
-"""What all models can choose about how they learn."""
+"""Learning options that all models share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LearningOptions:
     """A learning rate that falls at the end.
 
     Raises:
-        UserError: an option is out of range, or the fall has a beginning or a depth and no length.
+        UserError: an option is out of range, or the fall has a beginning or a depth but no length.
     """
 
     cosine_from: int = option(

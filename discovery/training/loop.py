@@ -1,4 +1,4 @@
-"""The training loop: steps, and at their times reports, pictures and snapshots."""
+"""The training loop: steps, with reports, pictures and snapshots when they are due."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from discovery.training.step import TrainingStep
 from discovery.training.train_config import TrainConfig
 from discovery.training.train_state import TrainState
 
-#: Number of calls after which what they returned is looked at, if nothing else asks for it.
+#: Number of calls after which their results are checked, if nothing else asks for them.
 _LOOK_AT_LEAST_EVERY = 100
 
 Plots = Callable[[TrainableModel, Batch, int], Mapping[str, np.ndarray]]
@@ -59,34 +59,34 @@ def train(
 ) -> dict[str, float]:
     """Trains a model, from the folder's last snapshot where it has one, up to `config.max_train_steps`.
 
-    Of several workers all call it; the chief alone reads and writes the folder, and tells how it goes.
+    With several workers all of them call it; only the chief reads and writes the folder and reports progress.
 
     Args:
         model: built, in the scope of `replicas`.
         data: batches as functions of the step.
         config: the settings.
-        folder: of the run, made by `discovery.training.run_folder.prepare_run_folder`.
+        folder: the run's folder, made by `discovery.training.run_folder.prepare_run_folder`.
         optimizer: the pure update.
         schedule: step -> learning rate.
-        clipping: of gradients; by default none.
-        replicas: where it runs; by default one.
+        clipping: how gradients are clipped; by default not at all.
+        replicas: where it runs; by default on one replica.
         options_at: step -> the model's keyword options in that phase; each combination is traced once.
         plots: draws pictures (uint8 [H, W, 3] by name) of the model on the first validation batch.
-        report: is told the folder after the first report and after each snapshot; draws a page, say.
-        flags: of the run, for `flags.txt`; nothing is written before the snapshot turned out to be of use.
+        report: called with the folder after the first report and after each snapshot; draws a page, say.
+        flags: the run's flags, for `flags.txt`; nothing is written before the snapshot has proved usable.
         facts: about the run, for `run.json`: `changed_flags` and `seed`.
-        begin_with: another run's snapshot, with which a run without snapshots of its own begins: it goes on
-            at that step, or, where that snapshot holds weights alone, begins at step 0.
-        weights_alone: take no more than the weights from `begin_with`.
+        begin_with: another run's snapshot, with which a run without snapshots of its own begins: it resumes
+            at that step or, where that snapshot holds only weights, begins at step 0.
+        weights_alone: take only the weights from `begin_with`.
         bar: show a progress bar, where standard error is a terminal.
-        log: gets the lines that tell how it goes.
+        log: receives the lines that report progress.
 
     Returns:
         the last report: smoothed `train/*` and `valid/*` metrics and `lr`; empty where no step was left.
 
     Raises:
         UserError: the snapshot belongs to another architecture, the batch cannot be split, a metric is NaN.
-        KeyboardInterrupt: SIGINT or SIGTERM came, to any worker; its text says how to go on. A snapshot was
+        KeyboardInterrupt: SIGINT or SIGTERM came, to any worker; its text says how to resume. A snapshot was
             written.
     """
     folder, replicas = Path(folder), replicas or single_replica()
@@ -116,7 +116,7 @@ def train(
 
 
 class _Audience(NamedTuple):
-    """Who is told how a run goes, and the model's kind, whose evaluations are named at the end."""
+    """Who hears how a run is going, and the model's kind, whose evaluations are named at the end."""
 
     plots: Plots | None
     report: Callable[[Path], Any]
@@ -126,7 +126,7 @@ class _Audience(NamedTuple):
 
 
 def _where_it_can(log):
-    """Logs, but drops a line that a full disk does not take: the snapshots say whether there is no room."""
+    """Logs, but drops a line that a full disk rejects: failing snapshots report the lack of space."""
 
     def log_line(line):
         with contextlib.suppress(OSError):
@@ -136,7 +136,7 @@ def _where_it_can(log):
 
 
 class _Run:
-    """One call of `train`: what it holds beside the model's state, and what it does at which step."""
+    """One call of `train`: what it holds besides the model's state, and what it does at which step."""
 
     def __init__(self, step, state, data, config, folder, replicas, options_at, audience, averages):
         self.model, self.data, self.config, self.folder = step.model, data, config, folder
@@ -152,18 +152,18 @@ class _Run:
         self.run_log = RunLog(folder, self.step) if self.chief else SilentLog()
         self.bar = progress_bar(self.step, config.max_train_steps, folder.name, bar and self.chief)
         self.unchecked: list[tuple[int, StepMetrics]] = []  # steps taken, and that call's metrics
-        self.metrics: dict[str, float] = {}  # of the last step that was looked at
+        self.metrics: dict[str, float] = {}  # of the last step that was checked
         self.last_report: dict[str, float] = {}
         self.plot_batch: Batch | None = None
         self.plot_seconds = 0.0
-        self.reported = False  # the page is there from the first report on
-        self.failed_reports: set[str] = set()  # kinds that the user was warned of
+        self.reported = False  # the page exists from the first report on
+        self.failed_reports: set[str] = set()  # kinds that the user was warned about
 
     def to_the_end(self, interruption):
         if self.step >= self.config.max_train_steps:
             self.log(
                 f"{self.folder}: has {self.step} training steps already; no more than "
-                f"{self.config.max_train_steps} are asked for"
+                f"{self.config.max_train_steps} are requested"
             )
             return {}
         update_steps = self.config.update_steps
@@ -176,7 +176,7 @@ class _Run:
             n, options = self._next_call()
             metrics = self.execution.steps(train, n, **options)
             if not self.metrics and not self.unchecked:
-                self.window = (self.step + n, time.monotonic())  # rates leave tracing out where they can
+                self.window = (self.step + n, time.monotonic())  # rates exclude tracing where they can
             self.step += n
             self.unchecked.append((self.step, metrics))
             self.bar.update(n)
@@ -267,7 +267,7 @@ class _Run:
             self.log(f"warning: {error}")
         raise UserError(
             f"train/{name} is {metrics[name]} at step {fault + 1}: the training stopped with the state "
-            "before it; see whether the data are finite, try a smaller --lr or --check_numerics"
+            "before it; check that the data are finite, try a smaller --lr or --check_numerics"
         )
 
     def _update_averages(self, metrics, valid):
@@ -276,7 +276,7 @@ class _Run:
             if math.isnan(value):
                 raise UserError(
                     f"valid/{name} is nan at step {self.step}: the training stopped, earlier snapshots stay; "
-                    "see whether the validation data are finite"
+                    "check that the validation data are finite"
                 )
             values[f"valid/{name}"] = value
         self.averages.update(values)
@@ -323,17 +323,17 @@ class _Run:
         self.plot_seconds += time.monotonic() - begun
 
     def _only_reporting(self, what, report):
-        """Reports; where that fails, warns once and lets the training go on."""
+        """Reports; if that fails, warns once and lets training continue."""
         try:
             report()
-        except Exception as error:  # whatever a plotting library, or an image of an odd kind, stumbles over
+        except Exception as error:  # a plotting library, or an odd image, may raise anything
             if what not in self.failed_reports:
                 reason = str(error).strip().split("\n")[0] or type(error).__name__
-                self.log(f"warning: no {what} at step {self.step}, the training goes on without: {reason}")
+                self.log(f"warning: no {what} at step {self.step}, training continues without it: {reason}")
             self.failed_reports.add(what)
 
     def _snapshot(self):
-        """Writes a snapshot and the report, unless there is one of this step already; returns its name."""
+        """Writes a snapshot and the report, unless this step has one already; returns its name."""
         self._look()
         if self.saved_step != self.step and self.chief:
             arrays = {name: variable.numpy() for name, variable in self.state.named.items()}
@@ -346,7 +346,7 @@ class _Run:
         return os.path.join(self.folder, f"model.ckpt-{self.step}")
 
     def _snapshot_for_all(self):
-        """The same; no worker returns, and ends, before it is written."""
+        """As `_snapshot`, but no worker returns, and ends, before it is written."""
         name = self._snapshot()
         self.agreement.wait_for_all()
         return name
@@ -354,7 +354,7 @@ class _Run:
     def _stop_for(self, signal_name):
         raise KeyboardInterrupt(
             f"{signal_name}: stopped after step {self.step}, which {self._snapshot_for_all()} holds; "
-            "start the same command again to go on from there"
+            "start the same command again to resume from there"
         )
 
     def _iterate(self, dataset):

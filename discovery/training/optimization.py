@@ -1,4 +1,4 @@
-"""How a model learns, as a training script reads it off its flags."""
+"""How a model learns, as a training script derives it from its flags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Optimization(NamedTuple):
     Attributes:
         optimizer: the pure update.
         schedule: step -> learning rate.
-        clipping: of gradients.
+        clipping: how gradients are clipped.
         options_at: step -> the model's keyword options in that phase.
     """
 

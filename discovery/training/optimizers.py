@@ -1,4 +1,4 @@
-"""Optimisers as pure functions: `init(variables) -> slots`, `update(...) -> (variables, slots)`.
+"""Optimizers as pure functions: `init(variables) -> slots`, `update(...) -> (variables, slots)`.
 
 Slots are lists of tensors, one per variable, by the slot's name. A variable without a gradient (None) keeps
 its value and its slots.
@@ -19,7 +19,7 @@ Slots = dict[str, list[tf.Tensor]]
 
 
 class Optimizer(Protocol):
-    """What the training step asks of an optimiser."""
+    """What the training step requires of an optimizer."""
 
     def init(self, variables: Sequence[tf.Tensor]) -> Slots:
         """Returns the slots before the first step."""
@@ -37,7 +37,7 @@ class Optimizer(Protocol):
 
 @dataclass(frozen=True)
 class RMSProp:
-    """RMSProp as TensorFlow 1 has it: the mean square starts at 1 and epsilon stands inside the root.
+    """RMSProp as TensorFlow 1 has it: the mean square starts at 1 and epsilon is inside the root.
 
     SCAE trains with epsilon = 0.01 / (global batch size) ** 2.
     """
@@ -79,7 +79,7 @@ class Adam:
 
     def update(self, gradients, slots, variables, learning_rate, step):
         """Returns the new variables and slots."""
-        learning_rate = tf.convert_to_tensor(learning_rate)  # [], its type is that of what follows
+        learning_rate = tf.convert_to_tensor(learning_rate)  # [], its type decides those below
         count = tf.cast(step + 1, learning_rate.dtype)
         # expm1: 1 - beta ** count would lose five digits at the first steps.
         correction_1 = -tf.math.expm1(count * math.log(self.beta_1))
@@ -96,7 +96,7 @@ class Adam:
 
 @dataclass(frozen=True)
 class RateFactors:
-    """Another optimizer, with a learning rate of its own for each variable.
+    """Wraps an optimizer to give each variable a learning rate of its own.
 
     Slots are that optimizer's, so a run may resume with other factors.
 

@@ -1,4 +1,4 @@
-"""`run.json`: what ran, where, with which versions, and the steps from which it went on."""
+"""`run.json`: what ran, where, with which versions, and the steps from which it resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "unsupervised-object-discovery")
 
 
 def current_versions() -> dict[str, str]:
-    """Returns the versions of what runs now."""
+    """Returns the versions of what is running."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -31,12 +31,12 @@ def current_versions() -> dict[str, str]:
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any], step: int) -> None:
-    """Writes `run.json`: what ran, with which versions, and the steps from which it went on.
+    """Writes `run.json`: what ran, with which versions, and the steps from which it resumed.
 
     Args:
-        folder: of the run.
-        facts: what the run tells: `changed_flags` (text by name), `seed`, `device`, `parameters`.
-        step: from which the run goes on; 0 for a new one.
+        folder: the run's folder.
+        facts: what the run reports: `changed_flags` (text by name), `seed`, `device`, `parameters`.
+        step: step from which the run resumes; 0 for a new one.
 
     Raises:
         UserError: it cannot be written.
@@ -49,7 +49,7 @@ def write_facts(folder: Path, facts: Mapping[str, Any], step: int) -> None:
         "commit": current_commit(),
         "command": shlex.join(["python", *sys.argv]),
     }
-    told = {**facts, **now, "started": earlier.get("started", now["started"])}  # the beginning counts
+    told = {**facts, **now, "started": earlier.get("started", now["started"])}  # the first start counts
     told |= {"versions": current_versions(), "resumed_at": [*resumed, step] if step else []}
     with writing(folder / FACTS_FILE):
         save_text(folder / FACTS_FILE, json.dumps(told, indent=2) + "\n")
@@ -65,7 +65,7 @@ def current_commit() -> str | None:
 
 
 def _earlier(folder):
-    """Returns what `run.json` says of a run that goes on; nothing where it is missing or damaged."""
+    """Returns the contents of a resumed run's `run.json`; nothing where it is missing or damaged."""
     try:
         told = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
     except (OSError, RecursionError, ValueError):

@@ -47,18 +47,18 @@ def folder_of_run(logdir: str, name: str) -> Path:
     try:
         return Path(os.path.expanduser(logdir).format(name=name))
     except (KeyError, IndexError, ValueError):
-        raise UserError(f"--logdir={logdir} is no template: {{name}} is the only field it may have") from None
+        raise UserError(f"--logdir={logdir} is not a template: only {{name}} may be a field") from None
 
 
 def prepare_run_folder(
     folder: Path, flags: Mapping[str, str], architecture: Collection[str] = (), overwrite: bool = False
 ) -> list[str]:
-    """Makes the folder ready for a run with these flags, new or resumed; `write_flags` comes once it goes.
+    """Prepares the folder for a run with these flags, new or resumed; `write_flags` follows once it runs.
 
     Call it within `run_lock(folder)`.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         flags: every flag by name, as text that the command line would accept.
         architecture: names of the flags that a resumed run may not change.
         overwrite: delete what an earlier run has written.
@@ -87,7 +87,7 @@ def prepare_run_folder(
 
 
 def write_flags(folder: Path, flags: Mapping[str, str]) -> None:
-    """Writes `flags.txt`, which `--flagfile` accepts; without overwriting, lest using it deletes the run."""
+    """Writes `flags.txt`, which `--flagfile` accepts; without --overwrite, so that using it keeps the run."""
     _check_values(flags)
     temporary = folder / f"{FLAGS_FILE}.tmp"
     lines = [f"--{name}={'false' if name == 'overwrite' else value}\n" for name, value in flags.items()]
@@ -135,8 +135,8 @@ def _clear(folder):
             "move that away or choose another --name"
         )
     if entries and not (FLAGS_FILE in entries or list_snapshots(folder)):
-        raise UserError(f"--overwrite will not clear {folder}: it is no run's folder; choose another --name")
-    # Without its flags the folder could not be recognised if this is killed, so they go last.
+        raise UserError(f"--overwrite will not clear {folder}: not a run's folder; choose another --name")
+    # Without its flags the folder could not be recognized if this is killed, so they go last.
     for name in sorted(entries, key=lambda name: name == FLAGS_FILE):
         path = folder / name
         if path.is_dir() and not path.is_symlink():

@@ -14,19 +14,19 @@ from discovery import UserError
 
 LOCK_FILE = "run.lock"
 
-#: What file systems answer that know no locks.
+#: What file systems without locks answer.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
 def run_lock(folder: Path, log: Callable[[str], None] = print) -> Iterator[None]:
-    """Within it, no other process gets past `run_lock` of the same folder, which is made where there is none.
+    """Keeps other processes from passing `run_lock` of the same folder, which is created if it is missing.
 
     The kernel frees the lock however a process ends, so a killed run blocks nobody. Readers are not stopped.
 
     Args:
-        folder: of the run.
-        log: gets a warning where the file system knows no locks.
+        folder: the run's folder.
+        log: receives a warning where the file system has no locks.
 
     Raises:
         UserError: another process holds the folder, or it cannot be written; nothing is changed then.
@@ -69,12 +69,12 @@ def _lock(descriptor, path, log):
     except BlockingIOError:
         holder = os.read(descriptor, 1000).decode(errors="replace") or "another process"
         raise UserError(
-            f"{holder} is running in {path.parent}: wait for its end, stop it, or choose another --name"
+            f"{holder} is running in {path.parent}: wait for it to end, stop it, or choose another --name"
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        log(f"warning: the file system of {path.parent} knows no locks: take care to start one run in it")
+        log(f"warning: the file system of {path.parent} has no locks: take care to start only one run there")
 
 
 def _is_at(descriptor, path):

@@ -1,4 +1,4 @@
-"""What a run tells about itself: smoothed metrics, `metrics.jsonl`, TensorBoard, pictures, a progress bar."""
+"""What a run reports: smoothed metrics, `metrics.jsonl`, TensorBoard, pictures, a progress bar."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MovingAverages:
     """Exponential moving averages without the bias of their start at zero (Kingma & Ba 2015, section 3).
 
     After values x_1 .. x_n the average is sum_i (1 - d) d^(n - i) x_i / (1 - d^n): the weights sum to one. A
-    metric may come and go with the phases of a training; only those of the last update are told.
+    metric may come and go with the phases of a training; only those of the last update are reported.
     """
 
     def __init__(self, decay: float, names_and_state: Mapping[str, np.ndarray] | None = None):
@@ -58,10 +58,10 @@ class MovingAverages:
 class RunLog:
     """Writes a run's `metrics.jsonl`, TensorBoard events and pictures.
 
-    A resumed run cuts `metrics.jsonl` and `plots/over_time` back to its snapshot: no step is told twice.
+    A resumed run cuts `metrics.jsonl` and `plots/over_time` back to its snapshot: no step is reported twice.
 
     Attributes:
-        seconds: training time told by the last line that is kept.
+        seconds: training time according to the last line that is kept.
     """
 
     def __init__(self, folder: Path, step: int):
@@ -90,7 +90,7 @@ class RunLog:
         """Writes scalars for TensorBoard."""
         with writing(self._folder / "events.*"), self._writer.as_default():
             for name, value in scalars.items():
-                # Not as Python's numbers: TensorFlow keeps a tensor for each of those forever.
+                # Not as Python numbers: TensorFlow keeps a tensor for each of those forever.
                 tf.summary.scalar(name, np.array(value, np.float32), step=np.array(step, np.int64))
             self._writer.flush()
 

@@ -40,7 +40,7 @@ class ExponentialDecay:
 class WarmUpAndDecay:
     """EfficientMORL's: linear from 0 to `rate`, then times `decay` every `decay_steps` steps, continuously.
 
-    The first step after the warm-up has the full rate still; the decay counts from the end of the warm-up.
+    The first step after the warm-up still has the full rate; the decay counts from the end of the warm-up.
     """
 
     rate: float

@@ -1,4 +1,4 @@
-"""Writing snapshots, and going on from one; `discovery.snapshots` says what they are and reads them."""
+"""Writes snapshots and resumes from them; `discovery.snapshots` says what they are and reads them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _UNFINISHED = ".unfinished-"
 
 
 def write_snapshot(folder: Path, step: int, arrays: Mapping[str, np.ndarray], keep: int = 0) -> str:
-    """Writes `model.ckpt-<step>`; whoever looks sees all of it or nothing, whenever this is killed.
+    """Writes `model.ckpt-<step>`; readers see all of it or nothing, whenever this is killed.
 
     Args:
-        folder: of the run; exists.
+        folder: the run's folder, which exists.
         step: number of steps taken.
         arrays: by name.
         keep: how many snapshots to keep; 0: all.
@@ -76,9 +76,9 @@ def restore_state(
     Damaged snapshots are set aside as `*.damaged`, with a warning.
 
     Args:
-        folder: of the run.
-        variables: all that training carries, by name.
-        log: gets the warnings.
+        folder: the run's folder.
+        variables: the whole state of training, by name.
+        log: receives the warnings.
         begin_with: another run's snapshot (its prefix, or the run's folder), read where `folder` holds none.
 
     Returns:
@@ -126,15 +126,15 @@ def begin_state(
 ) -> dict[str, np.ndarray]:
     """Restores a run as `restore_state` does, or gives a new one what another run's snapshot has learned.
 
-    What else a model carries beside weights that learn (GECO's state) begins anew in the latter case.
+    In the latter case, a model's state besides weights that learn (GECO's state) begins anew.
 
     Args:
-        folder: of the run.
-        variables: all that training carries, by name; those of the model among them.
+        folder: the run's folder.
+        variables: the whole state of training, by name; the model's variables among them.
         model: what is trained.
-        log: gets warnings, and what a new run begins with.
+        log: receives warnings, and what a new run begins with.
         begin_with: another run's snapshot (its prefix, or the run's folder), read where `folder` holds none.
-        weights_alone: take no more than its weights; so it is, too, where it holds no more.
+        weights_alone: take only its weights; implied where it holds nothing else.
 
     Returns:
         the snapshot's report state; empty where there is none.
@@ -163,7 +163,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _weights_alone(names, wanted):
-    """Whether all that a snapshot lacks are slots `<weight>/<slot>`, and it holds none."""
+    """Whether a snapshot lacks nothing but slots `<weight>/<slot>`, and holds none."""
     missing = wanted.keys() - names
     return bool(missing) and all(n.rpartition("/")[0] in names for n in missing) and not _holds_slots(names)
 

@@ -29,9 +29,9 @@ class Variables(NamedTuple):
     non_trainable: list[tf.Tensor]
 
 
-@dataclass(frozen=True, eq=False)  # hashed by identity, as tf.function asks
+@dataclass(frozen=True, eq=False)  # hashed by identity, as tf.function requires
 class TrainingStep:
-    """One optimiser step as a pure function, which XLA can compile as a whole where there is one replica.
+    """One optimizer step as a pure function, which XLA can compile as a whole where there is one replica.
 
     Called in every replica with that replica's rows; `seed` is the run's and says how many replicas there
     are. The metrics are float32 scalars of the global batch: the model's own, `loss`, `lr`,
@@ -42,9 +42,9 @@ class TrainingStep:
         model: a built model.
         optimizer: the pure update.
         schedule: step -> learning rate.
-        clipping: of the all-reduced gradients.
+        clipping: how the all-reduced gradients are clipped.
         options: the model's own keyword options of `loss_and_metrics` in this phase of the training.
-        statistics_every: `grad/*` are formed at every such step, and zero at others; 0: never.
+        statistics_every: `grad/*` are computed at every such step, and zero at others; 0: never.
         batch_sum: the sum over replicas of a batch statistic, differentiable.
         gradient_sum: the sum over replicas of a list of gradients.
     """
@@ -65,7 +65,7 @@ class TrainingStep:
 
         Args:
             variables: values before the step.
-            slots: the optimiser's, before the step.
+            slots: the optimizer's, before the step.
             batch: the rows of this replica.
             step: int64 [], number of steps taken before this one.
             seed: the run's seed, as this replica sees it.
@@ -138,7 +138,7 @@ class TrainingStep:
 
 
 def is_sound(metrics: Metrics) -> tf.Tensor:
-    """Says whether a step may be kept: nothing is NaN, and the loss and the gradients are finite; bool []."""
+    """Whether a step may be kept: nothing is NaN, and the loss and the gradients are finite; bool []."""
     finite = [metrics["loss"], metrics.get("clipped_grad_norm", metrics["grad_global_norm"])]
     return tf.reduce_all(tf.math.is_finite(tf.stack(finite))) & ~tf.reduce_any(
         tf.math.is_nan(tf.stack(list(metrics.values())))

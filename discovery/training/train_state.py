@@ -15,7 +15,7 @@ from discovery.training.step import Variables
 
 
 class TrainState:
-    """The model's weights, the optimiser's slots and the step, for a model built in the replicas' scope.
+    """The model's weights, the optimizer's slots and the step, for a model built in the replicas' scope.
 
     Attributes:
         step: int64 [], number of steps taken.

@@ -55,7 +55,7 @@ def test_mistakes(name, text, words):
 
 def test_replaced():
     assert replaced(Options(), {"number": 2}) == Options(number=2)
-    with pytest.raises(UserError, match="what: no such option; choose of deep, number, rate, sizes, word"):
+    with pytest.raises(UserError, match="what: no such option; choose from deep, number, rate, sizes, word"):
         replaced(Options(), {"what": 2})
 
 
@@ -65,19 +65,19 @@ def test_every_configuration_can_be_read():
     assert read_config("mnist", {"scae": Options})["canvas_size"] == "40"
     with pytest.raises(UserError, match=r"no configuration 'mnits'; choose one of cifar10, digits, .*svhn$"):
         read_config("mnits", {"scae": Options})
-    with pytest.raises(UserError, match=r"'mnist' is of the model 'scae': stacked_capsules.build takes it;"):
+    with pytest.raises(UserError, match=r"'mnist' is for the model 'scae': stacked_capsules.build takes it;"):
         read_config("mnist", KINDS)
 
 
 def test_flags_of_a_run(tmp_path):
     path = tmp_path / "flags.txt"
-    with pytest.raises(UserError, match=r"is no run's folder: it has no flags\.txt"):
+    with pytest.raises(UserError, match=r"is not a run's folder: it has no flags\.txt"):
         read_run_flags(tmp_path, KINDS)
     whole = "--name=a\n--model=cat\n--number=3\n--rate=1\n--deep=true\n--sizes=1\n--word=\n"
     path.write_text(whole)
     assert options_of(Options, read_run_flags(tmp_path, KINDS)) == Options(3, 1.0, True, (1,), "")
     path.write_text(whole.replace("--rate=1\n", ""))
-    with pytest.warns(UserWarning, match="lacks --rate: the defaults are taken"):
+    with pytest.warns(UserWarning, match="lacks --rate: using the defaults"):
         read_run_flags(tmp_path, KINDS)
     path.write_text(whole)  # of before there was --sharp: as its default says, and no warning
     assert options_of(Later, read_run_flags(tmp_path, {"cat": Later})) == Later(3, 1.0, True, (1,), "")

@@ -31,7 +31,7 @@ def test_each_tenth_by_name_is_for_validation(tmp_path):
     assert names(found.train) == [name for name in everything if name not in names(found.valid)]
     assert found.classes == found.train.labels == found.valid.labels == ()
     assert found.held_out
-    assert found.valid_from == f"in {tmp_path}: each tenth is held out"
+    assert found.valid_from == f"in {tmp_path}: every tenth is held out"
 
 
 def test_sub_folders_are_classes_in_sorted_order_and_take_turns(tmp_path):
@@ -86,10 +86,10 @@ def test_a_link_in_a_circle_ends(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["notes.txt"], "holds no image, neither itself nor in sub-folders; expected .png or .jpg"),
-        (["{9}.png"], "9 images are too few to hold out each tenth"),
-        (["a/b/{3}.png", "c/{9}.png"], r"a/b/00.png: lies too deep: images belong into .*, one a class"),
-        (["all/train/{3}.png", "all/test/{9}.png"], r"all/test/00.png: lies too deep"),
+        (["notes.txt"], "holds no images, directly or in sub-folders; expected .png or .jpg"),
+        (["{9}.png"], "9 images are too few to hold out every tenth"),
+        (["a/b/{3}.png", "c/{9}.png"], r"a/b/00.png: is too deep: images belong in .*, one per class"),
+        (["all/train/{3}.png", "all/test/{9}.png"], r"all/test/00.png: is too deep"),
         (["{3}.png", "a/{9}.png"], r"images lie in it \(00.png\) and in sub-folders of it \(a\)"),
         (["test/{3}.png", "bus/{9}.png"], "sub-folder test, but no sub-folder train"),
         (["train/{3}.png", "test/{9}.png", "bus/{2}.png"], "sub-folder test, but also bus"),

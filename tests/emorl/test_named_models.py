@@ -37,7 +37,7 @@ def test_build_reads_the_configuration():
     ("name", "options", "words"),
     [
         ("cat", {}, "there is no configuration 'cat'; choose one of clevr6, "),
-        ("mnist", {}, "of the model 'scae': stacked_capsules.build takes it; choose one of clevr6, "),
+        ("mnist", {}, "for the model 'scae': stacked_capsules.build takes it; choose one of clevr6, "),
         ("tetrominoes", {"slots": 3}, "slots: no such option"),
         ("tetrominoes", {"K": 0}, "K must be an integer of at least 1"),
     ],
@@ -79,9 +79,9 @@ def test_runs(name, model, images, tmp_path):
         emorl.load_run(prefix)
     (tmp_path / "flags.txt").write_text(flags.replace(f"model={KINDS[name]}", "model=scae"))
     with pytest.raises(
-        UserError, match=r"not of EfficientMORL or SlotAttention: stacked_capsules\.load_run takes it"
+        UserError, match=r"not for EfficientMORL or SlotAttention: stacked_capsules\.load_run takes it"
     ):
         emorl.load_run(prefix)
     (tmp_path / "flags.txt").unlink()
-    with pytest.raises(UserError, match="is no run's folder"):
+    with pytest.raises(UserError, match="is not a run's folder"):
         emorl.load_run(prefix)

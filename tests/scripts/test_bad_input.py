@@ -167,4 +167,4 @@ def test_a_folder_that_cannot_be_written(processes, tmp_path):
         assert "choose another --logdir" in line
     assert (tmp_path / "file").read_text() == "x"
     line = processes.run("scripts.train", *TRAIN, "--logdir=runs/{nmae}").mistake
-    assert "--logdir=runs/{nmae} is no template" in line
+    assert "--logdir=runs/{nmae} is not a template" in line

@@ -36,7 +36,7 @@ def test_constellations(processes, points, tmp_path):
     flags = ("--model=constellation", f"--source={points}", f"--out={out}", "--batch_size=4")
     ended = processes.run(CONVERT, *flags)
     assert (ended.code, ended.stderr) == (0, "")
-    assert "told by it: --n_caps=3 --n_votes=4 --n_caps_params=32 --decoder=capsule\n" in ended.stdout
+    assert "determined by it: --n_caps=3 --n_votes=4 --n_caps_params=32 --decoder=capsule\n" in ended.stdout
     assert "left behind: 6 arrays of moving averages of reports\n" in ended.stdout
     arrays = read_snapshot(f"{out}/model.ckpt-{STEP}")
     weights = {name for name in arrays if f"{name}/rms" in arrays}
@@ -70,7 +70,7 @@ def test_images(processes, tmp_path):
     flags = ("--model=scae", f"--source={source}", f"--out={tmp_path}/run", "--dataset=digits")
     ended = processes.run(CONVERT, *flags)
     assert (ended.code, ended.stderr) == (0, "")
-    assert "not told, so by default: --canvas_size=28 --cnn_strides=2,2,1,1 " in ended.stdout
+    assert "undetermined, so by default: --canvas_size=28 --cnn_strides=2,2,1,1 " in ended.stdout
     arrays = read_snapshot(f"{tmp_path}/run")
     without_gradient = "image_autoencoder/object_decoder/likelihood/dummy_vote"
     assert (arrays[f"{without_gradient}/rms"] == 1.0).all()

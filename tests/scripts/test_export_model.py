@@ -104,7 +104,7 @@ def test_constellations_in_onnx(processes, points, tmp_path):
         ("--snapshot={out} --out={out}", "there is no snapshot"),
         (
             "--snapshot={run} --out={out} --formats=keras,tflite",
-            "--formats=tflite: choose of keras",
+            "--formats=tflite: choose from keras",
         ),
         ("--snapshot={run} --out={run}/flags.txt/x --formats=keras", "choose another --out"),
     ],

@@ -167,7 +167,7 @@ def assert_same_weights(got, want):
         ("--model=scae", "--out is missing"),
         ("--out={out}", "--model=: give one of scae, constellation, EfficientMORL, SlotAttention"),
         ("--model=scae --out={taken}", "holds an exported step already"),
-        ("--model=scae --out={out} --platforms=cpu,vax", "choose of cpu, cuda, tpu"),
+        ("--model=scae --out={out} --platforms=cpu,vax", "choose from cpu, cuda, tpu"),
         ("--model=scae --out={out} --strategy=mirrored", "a portable step has one replica"),
         ("--model=scae --out={out} --inner_steps=0", "inner_steps"),
         ("--model=EfficientMORL --out={out} --dataset=clevr6", "--dataset=clevr6 has no generator"),
@@ -185,9 +185,9 @@ def test_mistakes(processes, tmp_path, flags, words):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("step-1.npz", b"", "damaged, or no snapshot of portable_train.py"),
+        ("step-1.npz", b"", "damaged, or not a snapshot of portable_train.py"),
         ("step-1.npz", None, "cannot be opened"),
-        ("step-1.npz.part1of2", b"a", "step-1.npz, beside which all parts lie"),
+        ("step-1.npz.part1of2", b"a", "step-1.npz, with all parts beside it"),
     ],
 )
 def test_what_is_no_snapshot_is_not_brought_back(processes, tmp_path, name, content, words):

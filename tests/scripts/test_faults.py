@@ -67,7 +67,7 @@ def test_faults(processes, tmp_path, run, number):
     assert ended.code == 130
     told = re.fullmatch(
         rf"{number.name}: stopped after step (\d+), which {folder}/model\.ckpt-\1 holds; "
-        "start the same command again to go on from there\n",
+        "start the same command again to resume from there\n",
         ended.stderr,
     )
     *_, earlier, stopped_at = steps_in(folder)

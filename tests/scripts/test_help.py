@@ -87,7 +87,7 @@ def test_help_shows_what_the_command_sets():
         ("eval_mnist", "error: --snapshot is missing: "),
         (
             "export_model --snapshot=a --out=b --formats=pb",
-            "error: --formats=pb: choose of keras, saved_model, onnx",
+            "error: --formats=pb: choose from keras, saved_model, onnx",
         ),
         ("convert_checkpoint --model=scae --source=a", "error: --out is missing: "),
     ],

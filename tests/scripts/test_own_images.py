@@ -29,7 +29,7 @@ def test_pictures_by_class(processes, pictures, tmp_path):
     ended = processes.run("scripts.train", *TRAIN, *own)
     assert ended.code == 0, ended.stderr
     assert f"training:   27 images in {pictures}, the middle square as" in ended.stdout
-    assert f"validation: 3 images in {pictures}: each tenth is held out" in ended.stdout
+    assert f"validation: 3 images in {pictures}: every tenth is held out" in ended.stdout
     assert read_flags(tmp_path / "tiny")["n_classes"] == "3"
     classes = ["class a", "class b", "class c"]
     assert json.loads((tmp_path / "tiny" / "run.json").read_text())["classes"] == classes

@@ -229,10 +229,10 @@ def test_results_of_pretrained_weights_have_a_place_of_their_own(tmp_path, monke
         ({"command": ""}, "--command is missing: The command that trained it."),
         ({"out": "{evaluated}"}, "is there already: choose another --out, or delete it"),
         ({"out": "{folder}/a-b"}, "name the folder with letters, digits and underscores"),
-        ({"picture": "{evaluated}/none.png"}, "there is no such file, or it is no PNG picture"),
-        ({"picture": "{evaluated}/flags.txt"}, "flags.txt: there is no such file, or it is no PNG picture"),
+        ({"picture": "{evaluated}/none.png"}, "there is no such file, or it is not a PNG file"),
+        ({"picture": "{evaluated}/flags.txt"}, "flags.txt: there is no such file, or it is not a PNG file"),
         ({"snapshot": "{folder}/none"}, "there is no snapshot"),
-        ({"scores": "{evaluated}/flags.txt"}, "it is no JSON file that an evaluation wrote"),
+        ({"scores": "{evaluated}/flags.txt"}, "it is not a JSON file that an evaluation wrote"),
         ({"scores": "{folder}/other.json"}, "of step 3, but the snapshot is of step 4"),
         ({"score": "ARI.mean"}, "no file of --scores holds the number ARI.mean"),
     ],
@@ -310,4 +310,4 @@ def test_unknown_names(tmp_path, monkeypatch):
     ):
         with pytest.raises(UserError) as error:
             load(name)
-        assert str(error.value).endswith(f"of the model {words}")
+        assert str(error.value).endswith(f"for the model {words}")

@@ -58,7 +58,7 @@ def test_two_seeds(processes, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "lines"),
     [
-        (("--out=x",), "give the command of a training behind --"),
+        (("--out=x",), "give a training command after --"),
         (("--", "./run.sh"), "--out is missing"),
         (("--out=x", "--", "./run.sh", "--seed=3"), "--seed=3: leave it out of the command"),
         (("--out=x", "--", "./no_such.sh"), "cannot run ./no_such.sh: No such file"),

@@ -40,7 +40,7 @@ def test_build_reads_the_configuration(model):
     ("arguments", "words"),
     [
         (("cat",), "there is no configuration 'cat'; choose one of cifar10, "),
-        (("tetrominoes",), "of the model 'EfficientMORL': emorl.build takes it; choose one of cifar10, "),
+        (("tetrominoes",), "for the model 'EfficientMORL': emorl.build takes it; choose one of cifar10, "),
         (("digits", {"n_caps": 3}), "n_caps: no such option"),
         (("digits", {"n_part_caps": 0}), "n_part_caps must be an integer of at least 1, not 0"),
     ],
@@ -132,10 +132,10 @@ def test_damaged_runs(model, tmp_path):
     with pytest.raises(UserError, match="belongs to another architecture"):
         stacked_capsules.load_run(tmp_path)
     (tmp_path / "flags.txt").write_text(flags.replace("model=scae", "model=EfficientMORL"))
-    with pytest.raises(UserError, match=r"not of scae or constellation: emorl\.load_run takes it"):
+    with pytest.raises(UserError, match=r"not for scae or constellation: emorl\.load_run takes it"):
         stacked_capsules.load_run(tmp_path)
     (tmp_path / "flags.txt").write_text(flags[:-1])
-    with pytest.raises(UserError, match="is not whole"):
+    with pytest.raises(UserError, match="is incomplete"):
         stacked_capsules.load_run(tmp_path)
     (tmp_path / "flags.txt").write_text(flags)
     data = tmp_path / f"{prefix}.data-00000-of-00001"
@@ -143,5 +143,5 @@ def test_damaged_runs(model, tmp_path):
     with pytest.raises(UserError, match="is damaged"):
         stacked_capsules.load_run(tmp_path)
     (tmp_path / "flags.txt").unlink()
-    with pytest.raises(UserError, match="is no run's folder"):
+    with pytest.raises(UserError, match="is not a run's folder"):
         stacked_capsules.load_run(tmp_path)

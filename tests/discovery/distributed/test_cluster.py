@@ -39,10 +39,10 @@ def test_tf_config(monkeypatch, config, index):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("{", "TF_CONFIG is no JSON"),
-        ("[]", "has other types of values"),
+        ("{", "TF_CONFIG is not JSON"),
+        ("[]", "has values of unexpected types"),
         (json.dumps({"cluster": {"worker": WORKERS}}), 'has no "task"'),
-        (tf_config({"worker": WORKERS}, index=3), "says that this is worker 3, which its cluster has not"),
+        (tf_config({"worker": WORKERS}, index=3), "says that this is worker 3, which is not in its cluster"),
         (tf_config({"worker": WORKERS}, "chief"), "says that this is chief 0"),
         (tf_config({"worker": WORKERS, "ps": ["c:3"]}), 'has "ps" in its cluster'),
         (tf_config({"worker": ["a", "b:2"]}), "has 'a' where host:port belongs"),
@@ -61,7 +61,7 @@ def test_wrong_tf_config(monkeypatch, config, message):
 
 def test_a_wrong_tf_config_is_not_passed_over(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{")
-    with pytest.raises(UserError, match="TF_CONFIG is no JSON"):
+    with pytest.raises(UserError, match="TF_CONFIG is not JSON"):
         make_replicas("auto")
     assert make_replicas("single").n == 1
 

@@ -99,7 +99,7 @@ def test_batches_are_split_in_contiguous_rows():
         ("mirored", 0, "--strategy=mirored is unknown: choose from auto, single, mirrored"),
         ("single", 2, "--strategy=single has one replica"),
         ("auto", -1, "--replicas=-1 is negative"),
-        ("mirrored", 64, "before TensorFlow initialises its devices"),
+        ("mirrored", 64, "before TensorFlow initializes its devices"),
     ],
 )
 def test_wrong_requests(strategy, replicas, message):

@@ -48,7 +48,7 @@ def test_whatever_befalls_one_of_three(processes, tmp_path):
         who = "SIGTERM" if index == 2 else "a signal to another worker"
         told = re.fullmatch(
             rf"{who}: stopped after step (\d+), which {folder(index)}/model\.ckpt-\1 holds; "
-            "start the same command again to go on from there\n",
+            "start the same command again to resume from there\n",
             ended.stderr,
         )
         assert (ended.code, steps_in(folder(0))[-1]) == (130, int(told[1]))

@@ -187,7 +187,7 @@ def test_time_ends_it_with_a_snapshot(portable, toy, whole, tmp_path, capsys, mo
     clock = iter(range(0, 10_000, 10))  # ten seconds pass between any two looks at it
     monkeypatch.setattr(portable.time, "monotonic", lambda: float(next(clock)))
     assert portable.main([str(toy), f"--out={tmp_path}", "--max_seconds=45", "--report_steps=1"]) == 0
-    assert "--max_seconds=45: stopped after step 4; the same command goes on" in capsys.readouterr().out
+    assert "--max_seconds=45: stopped after step 4; the same command resumes" in capsys.readouterr().out
     assert [path.name for path in tmp_path.glob("*.npz")] == ["step-4.npz"]
     monkeypatch.undo()
     assert portable.main([str(toy), f"--out={tmp_path}", "--max_seconds=999", "--report_steps=1"]) == 0

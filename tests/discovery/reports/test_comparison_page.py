@@ -26,7 +26,7 @@ def test_a_comparison(tmp_path):
             "What ran a b steps 500 of 12,000 4,000 of 12,000",
             "flag a b --model EfficientMORL x",
         ),
-        *("--z_size not told 8", f"loss {losses}", "Last reports metric a b mean ± deviation loss"),
+        *("--z_size not recorded 8", f"loss {losses}", "Last reports metric a b mean ± deviation loss"),
         *("ARI 0.9750 ± 0.0500 0.9750 ± 0.0500 0.9750 ± 0.0000", "Scores of eval_emorl_ARI_MSE_KL score a b"),
         f"loss {losses.split()[1]} {losses.split()[3]} {mean_text(last)}",
     ):
@@ -54,7 +54,7 @@ def test_mistakes(tmp_path):
         read_runs([folder])
     with pytest.raises(UserError, match="given twice"):
         read_runs([folder, tmp_path / "a" / ".." / "a"])
-    with pytest.raises(UserError, match=r"nothing is no run's folder: it has neither flags\.txt nor"):
+    with pytest.raises(UserError, match=r"nothing is not a run's folder: it has neither flags\.txt nor"):
         read_runs([folder, tmp_path / "nothing"])
 
 

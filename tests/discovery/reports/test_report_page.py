@@ -88,7 +88,7 @@ def test_what_a_report_holds(tmp_path):
 
 def test_results_and_pictures_come_before_flags(tmp_path):
     shown = Checker(report_page(write_folder(tmp_path / "mine"))).shown
-    titles = ("Scores", "Pictures", "Learning curves", "Go on, and evaluate", "What ran", "--data_path")
+    titles = ("Scores", "Pictures", "Learning curves", "Continue and evaluate", "What ran", "--data_path")
     places = [shown.index(title) for title in titles]
     assert places == sorted(places)
     assert "num images" not in shown

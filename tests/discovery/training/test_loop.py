@@ -316,7 +316,7 @@ def test_what_only_reports_never_ends_the_training(tmp_path, monkeypatch, pictur
         "warning: no pictures",
         "warning: no report page",
     ]
-    assert "step 5, the training goes on" in warnings[0]
+    assert "step 5, training continues" in warnings[0]
     assert "no such curve" in warnings[1]
 
 

@@ -101,7 +101,7 @@ def test_overwrite_spares_what_no_run_writes(tmp_path, stranger):
 
 def test_overwrite_spares_folders_of_others(tmp_path):
     (tmp_path / "holiday.png").write_bytes(b"x")
-    with pytest.raises(UserError, match="is no run's folder"):
+    with pytest.raises(UserError, match="not a run's folder"):
         prepare_run_folder(tmp_path, FLAGS, overwrite=True)
     assert os.listdir(tmp_path) == ["holiday.png"]
 

@@ -92,4 +92,4 @@ def test_without_locks_there_is_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr("discovery.training.run_lock.fcntl.flock", unknown)
     told = []
     with run_lock(tmp_path, told.append):
-        assert "knows no locks" in told[0]
+        assert "has no locks" in told[0]

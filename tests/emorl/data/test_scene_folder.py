@@ -52,7 +52,7 @@ def test_scenes_and_masks(tmp_path):
     np.testing.assert_array_equal(valid["mask"].argmax(axis=1), [scene(i)[1] for i in (9, 19)])
     assert source.sets == {
         "train": f"18 scenes in {tmp_path}; with masks",
-        "valid": f"2 scenes in {tmp_path}: each tenth is held out; with masks",
+        "valid": f"2 scenes in {tmp_path}: every tenth is held out; with masks",
     }
 
 

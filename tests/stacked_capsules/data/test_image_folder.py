@@ -46,7 +46,7 @@ def test_images_labels_and_names(folder):
     what = "the middle square as 8x8 in gray; classes: angular (0), round (1)"
     assert source.sets == {
         "train": f"22 images in {folder}, {what}",
-        "valid": f"2 images in {folder}: each tenth is held out",
+        "valid": f"2 images in {folder}: every tenth is held out",
     }
 
 
