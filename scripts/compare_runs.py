@@ -2,7 +2,7 @@
 
     python -m scripts.compare_runs checkpoints/a checkpoints/b --out=compare.html
 
-The page is one file that needs no network. A curve is of validation where the run has it.
+The page is one file that needs no network. Curves show validation where the run has it.
 """
 
 from __future__ import annotations

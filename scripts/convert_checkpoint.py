@@ -1,11 +1,11 @@
-"""Makes a run's folder of an original checkpoint: evaluation scores it, training goes on from it.
+"""Makes a run's folder of an original checkpoint: evaluation scores it, training resumes from it.
 
 TensorFlow 1:   python -m scripts.convert_checkpoint --model=scae --source=model.ckpt-300001 --out=DIR
 PyTorch:        python -m scripts.convert_checkpoint --model=emorl --source=state-200000.pth --out=DIR
 JAX:            python -m scripts.convert_checkpoint --source=step-1000.npz --out=DIR
 
 --model is scae, constellation, emorl or slot_attention. Any flag of training may follow, and --flagfile too:
-give those that shapes do not tell, such as --canvas_size for scae, --K and --input_size for emorl. Snapshots
+give those that shapes do not show, such as --canvas_size for scae, --K and --input_size for emorl. Snapshots
 of an exported step (scripts/export_step.py) hold the flags of their run.
 """
 

@@ -7,7 +7,7 @@
     saved_model/                   TensorFlow, with the signatures `encode` and `reconstruct`
     encode.onnx, reconstruct.onnx  for ONNX runtimes; needs pip install '.[onnx]'
     export.json                    inputs, outputs, and the largest differences that were found
-The number of images is free. SavedModel and ONNX are loaded again in processes that know nothing of this
+The number of images is free. SavedModel and ONNX are reloaded in processes that know nothing of this
 package.
 """
 

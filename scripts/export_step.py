@@ -3,9 +3,9 @@
     python -m scripts.export_step --flagfile=configs/mnist.flags --data_dir=DIR --out=portable/mnist
     python portable/mnist/portable_train.py portable/mnist --steps=10000
 
-The flags are those of training; --model says of which script. --out gets
+The flags are those of training; --model determines of which script. --out gets
     program-<i>.bin    some steps in one program, for each phase of the training that has options of its own
-    initial.npz        weights, slots of the optimiser, and the step
+    initial.npz        weights, slots of the optimizer, and the step
     data.npz           what the batches are made of
     manifest.json      names, shapes and types of all these, names of metrics, and the flags
     portable_train.py  trains with them, and portable_files.py beside it; needs jax, numpy and flatbuffers

@@ -21,7 +21,7 @@ FULL_HELP = ("helpfull", "helpxml")
 _TOPICS: list[tuple[int, str]] = []
 _COLUMN = 34  # where the text about a flag begins
 _LEGEND = (
-    "Each flag stands with its default, `...` where there is none. --flag and --noflag are short for "
+    "Each flag is shown with its default, `...` if it has none. --flag and --noflag are short for "
     "--flag=true and --flag=false; --flagfile=FILE reads flags from a file, one a line. --helpfull lists the "
     "flags of libraries too."
 )

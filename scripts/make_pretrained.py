@@ -7,7 +7,7 @@
 The snapshot is a run's folder, for its newest one, or a prefix. --out gets
     model.ckpt-STEP.*, checkpoint   the weights alone, without the optimizer's slots and averages of reports
     flags.txt                       the run's, with --name of --out and without paths
-    scores.json                     what discovery/pretrained.py tells
+    scores.json                     what discovery/pretrained.py describes
     picture.png                     a copy of --picture
 """
 
@@ -36,7 +36,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
 flags.DEFINE_string("out", "", "Folder that is made; its name is that of the weights.")
 flags.DEFINE_multi_string("scores", [], "JSON that an evaluation of the snapshot wrote; may be repeated.")
-flags.DEFINE_string("score", "", "Path of the score that tests measure anew; by default the main one.")
+flags.DEFINE_string("score", "", "Path of the score that tests measure again; by default the main one.")
 flags.DEFINE_float("seconds", 0.0, "How long the training took.", lower_bound=0.0)
 flags.DEFINE_string("picture", "", "A PNG file that shows what the model does.")
 flags.DEFINE_string("command", "", "The command that trained it.")

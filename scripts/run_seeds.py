@@ -2,7 +2,7 @@
 
     python -m scripts.run_seeds --n_seeds=3 --out=checkpoints/digits_seeds -- ./run.sh --max_train_steps=2000
 
-The command behind `--` trains: a run_*.sh script, or python -m scripts.train with its flags. It runs once per
+The command after `--` trains: a run_*.sh script, or python -m scripts.train with its flags. It runs once per
 seed, one after the other, with --seed, --name and --logdir added; the same command again resumes. --out gets
     seed_0, seed_1, ...   the runs' folders, each with its scores in eval/
     seeds.json            evaluation -> score -> mean, deviation (n - 1) and the value of each seed

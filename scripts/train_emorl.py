@@ -49,18 +49,18 @@ flags.register_validator(
 flags.DEFINE_boolean(
     "load_from_checkpoint",
     False,
-    "A new run goes on from --checkpoint, or, where that has weights alone, begins with them at step 0; "
+    "A new run resumes from --checkpoint or, if that has only weights, begins with them at step 0; "
     "started again, it resumes from its own.",
 )
 flags.DEFINE_string("checkpoint", "", "Prefix of a snapshot of another run, or that run's folder.")
 flags.DEFINE_string(
-    "weights_from", "", "The same, for a run that takes its weights alone and begins at step 0."
+    "weights_from", "", "The same, for a run that takes only its weights and begins at step 0."
 )
 flags.DEFINE_string("run_suffix", "", "Appended to the run's name: --name=a --run_suffix=b is the run a-b.")
-flags.DEFINE_string("out_dir", "", "The folder that holds the run's: short for --logdir=OUT_DIR/{name}.")
+flags.DEFINE_string("out_dir", "", "The parent of the run's folder: short for --logdir=OUT_DIR/{name}.")
 flags.DEFINE_boolean("tqdm", False, "Shows a progress bar, where standard error is a terminal.")
 flags.DEFINE_integer(
-    "DDP_port", 29500, "Not used: --strategy makes replicas; of several hosts, TF_CONFIG does."
+    "DDP_port", 29500, "Not used: --strategy makes replicas, and TF_CONFIG describes several hosts."
 )
 # Reports show the metrics of their own step, as the original's do, and pictures of it.
 FLAGS.set_default("ema", 0.0)

@@ -49,7 +49,7 @@ def define(leave_out: Collection[str] = ()) -> None:
         "How replicas are made; auto takes all GPUs.",
     )
     flags.DEFINE_integer("replicas", 0, "Number of replicas, logical CPU devices without GPUs; 0: automatic.")
-    flags.DEFINE_float("join_secs", 600.0, "Several workers: how long to wait for all to be there.")
+    flags.DEFINE_float("join_secs", 600.0, "Several workers: seconds to wait for all of them.")
     flags.DEFINE_boolean("deterministic", False, "Asks TensorFlow for bit-wise repeatable operations.")
     flags.DEFINE_integer(
         "intra_op_threads",

@@ -29,7 +29,7 @@ class TrainConfig:
         "Stops at the first NaN or infinity, naming the operation; slow.",
         topic="Where and how it runs",
     )
-    steps_per_call: int = option(1, "Most steps between returns to Python; changes no number.", least=1)
+    steps_per_call: int = option(1, "Most steps between returns to Python; results do not change.", least=1)
     jit_compile: bool = option(False, "XLA compiles the step as a whole: for GPUs, one replica.")
 
     report_loss_steps: int = option(500, "Steps between printed reports; 0: none.", topic="Reports", least=0)
@@ -41,7 +41,7 @@ class TrainConfig:
     plot_steps: int = option(1000, "Steps between pictures.", least=0)
     plot_share: float = option(
         0.01,
-        "Pictures are passed over while earlier ones took more than this part of the time; 0: none is.",
+        "Pictures are skipped while earlier ones took more than this share of the time; 0: never.",
         least=0,
         most=1,
     )
