@@ -15,6 +15,7 @@ from emorl.metrics.iou import mean_iou, too_few_slots
 from emorl.metrics.mask_resize import resize_masks
 from emorl.metrics.mean_squared_error import mean_squared_error
 from emorl.metrics.segmentation import true_segmentation
+from emorl.metrics.segmentation_covering import segmentation_covering
 
 _WITHOUT_MASKS = (
     "the data have no masks, or were not asked for them (DataConfig's masks): no ARI and no IoU are given"
@@ -29,6 +30,8 @@ class SceneScores(NamedTuple):
         ari_all: float32 [N], of all pixels; None: no masks.
         miou: float64 [N], mean over objects of the IoU with their slots; NaN for a scene without objects;
             None: no masks.
+        covering: float64 [N], segmentation covering of the objects; NaN and None as in `miou`.
+        mean_covering: float64 [N], the same with each object counting alike.
         mse: float32 [N], mean squared error of the reconstruction per colour value in [0, 1].
         kl: float32 [N], KL of the final posterior to its prior, in nats; None for Slot Attention.
     """
@@ -36,12 +39,15 @@ class SceneScores(NamedTuple):
     ari: np.ndarray | None
     ari_all: np.ndarray | None
     miou: np.ndarray | None
+    covering: np.ndarray | None
+    mean_covering: np.ndarray | None
     mse: np.ndarray
     kl: np.ndarray | None
 
     def summary(self) -> dict[str, dict[str, float] | None]:
         """Mean and standard deviation of each score, under the names of the tables."""
-        names = {"ari": "ARI", "ari_all": "ARI_all", "miou": "mIoU", "mse": "MSE", "kl": "KL"}
+        names = {"ari": "ARI", "ari_all": "ARI_all", "miou": "mIoU", "covering": "SC"}
+        names |= {"mean_covering": "mSC", "mse": "MSE", "kl": "KL"}
         return {names[score]: _mean_and_std(values) for score, values in self._asdict().items()}
 
     def text_files(self) -> dict[str, str]:
@@ -81,7 +87,7 @@ def ari_mse_kl(
     warning = None if reads else _WITHOUT_MASKS
     scores, most_objects = [], 0
     for scenes, seen in over_scenes(model, source, n_images, lambda x: infer(model, x, seed), reads):
-        of_masks = (None, None, None)
+        of_masks = (None,) * 5
         if reads:
             true = true_segmentation(scenes["mask"]).labels  # [b, H', W']
             predicted = resize_masks(seen.masks, true.shape[1:])  # [b, K, H', W', 1]
@@ -91,6 +97,7 @@ def ari_mse_kl(
                 adjusted_rand_index(true, predicted).numpy(),
                 adjusted_rand_index(true, predicted, foreground_only=False).numpy(),
                 mean_iou(true, predicted),
+                *segmentation_covering(true, predicted),
             )
         mse = mean_squared_error(scenes["image"], seen.reconstruction).numpy()
         scores.append(SceneScores(*of_masks, mse, None if seen.kl is None else seen.kl.numpy()))

@@ -66,6 +66,8 @@ def test_summary_and_the_original_s_files():
         np.array([1.0, 0.5]),
         np.array([0.5, 0.5]),
         np.array([0.25, np.nan]),
+        np.array([0.25, 0.5]),
+        np.array([0.25, 0.75]),
         np.array([0.125, 0.375]),
         np.array([70.0, 80.0]),
     )
@@ -73,6 +75,8 @@ def test_summary_and_the_original_s_files():
         "ARI": {"mean": 0.75, "std": 0.25},
         "ARI_all": {"mean": 0.5, "std": 0.0},
         "mIoU": {"mean": 0.25, "std": 0.0},
+        "SC": {"mean": 0.375, "std": 0.125},
+        "mSC": {"mean": 0.5, "std": 0.25},
         "MSE": {"mean": 0.25, "std": 0.125},
         "KL": {"mean": 75.0, "std": 5.0},
     }
