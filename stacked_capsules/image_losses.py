@@ -119,9 +119,6 @@ class ImageLosses:
 
         count = totals["count"]  # [], size of the global batch
         metrics = {name: totals[name] / count for name in terms}
-        weights = {"weight_decay_loss": self.config.weight_decay}
-        if "rec_ll" in metrics:
-            weights |= {"rec_ll": -1.0, "primary_caps_l1": self.config.primary_caps_sparsity_weight}
         if "log_prob" in metrics:
             for kind in ("posterior", "prior"):
                 loss_type = getattr(self.config, f"{kind}_sparsity_loss_type")
@@ -130,19 +127,28 @@ class ImageLosses:
                 )
             for k, wins_of_k in enumerate(tf.unstack(totals["wins"] / count)):
                 metrics[f"votes_per_capsule_{k}"] = wins_of_k
-            weights |= {
-                "log_prob": -self.config.caps_ll_weight,
-                "dynamic_weights_l2": self.config.dynamic_l2_weight,
-                "posterior_within_sparsity_loss": self.config.posterior_within_example_sparsity_weight,
-                "posterior_between_sparsity_loss": -self.config.posterior_between_example_sparsity_weight,
-                "prior_within_sparsity_loss": self.config.prior_within_example_sparsity_weight,
-                "prior_between_sparsity_loss": -self.config.prior_between_example_sparsity_weight,
-            }
         if "prior_cls_acc" in metrics:
             metrics["best_cls_acc"] = tf.maximum(metrics["prior_cls_acc"], metrics["posterior_cls_acc"])
-            weights |= {"posterior_cls_xe": 1.0, "prior_cls_xe": 1.0}
+        weights = {name: weight for name, weight in self._weights().items() if name in metrics}
         loss = weighted_sum(metrics, weights)
         return loss, {"loss": loss, **metrics}
+
+    def _weights(self):
+        """The loss, term by term: the weight of each metric; those that are maximized have a minus."""
+        config = self.config
+        return {
+            "rec_ll": -1.0,  # image likelihood
+            "log_prob": -config.caps_ll_weight,  # part likelihood
+            "prior_within_sparsity_loss": config.prior_within_example_sparsity_weight,
+            "prior_between_sparsity_loss": -config.prior_between_example_sparsity_weight,
+            "posterior_within_sparsity_loss": config.posterior_within_example_sparsity_weight,
+            "posterior_between_sparsity_loss": -config.posterior_between_example_sparsity_weight,
+            "dynamic_weights_l2": config.dynamic_l2_weight,  # deformation of objects
+            "primary_caps_l1": config.primary_caps_sparsity_weight,
+            "weight_decay_loss": config.weight_decay,
+            "prior_cls_xe": 1.0,  # the probes, whose gradient reaches themselves alone
+            "posterior_cls_xe": 1.0,
+        }
 
     def _target(self, images):
         return normalized_sobel_edges(images) if self.config.prep == "sobel" else images  # [B, H, W, C]
