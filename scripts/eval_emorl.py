@@ -20,7 +20,6 @@ run are read from its flags.txt; those given here win. Files go to the run's eva
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +28,8 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from discovery import UserError
+from discovery.experiments import experiments
 from emorl.data import FACTORS
-from emorl.refinement_curriculum import refinement_curriculum
 
 from . import emorl_flags, entry_point, evaluated_run
 from .evaluated_run import EvaluatedRun
@@ -66,17 +65,19 @@ class Evaluation(NamedTuple):
 
 def main(_) -> None:
     """Runs one evaluation, prints its results, writes its files and JSON."""
+    from emorl.recipe import refine_as_trained
+
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     evaluation = EVALUATIONS[FLAGS.eval_type]
     iterations_given = FLAGS["refinement_iters"].present
     run = evaluated_run.open_run(
-        tuple(emorl_flags.MODELS),
+        tuple(experiments(emorl_flags.PACKAGE)),
         emorl_flags.make_model,
         lambda: _load_data(evaluation),
     )
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
-        iterations = refinement_curriculum(FLAGS.refinement_curriculum)(max(0, run.step - 1))
-        run.model.config = dataclasses.replace(run.model.config, refinement_iters=iterations)
+        curriculum = {"refinement_curriculum": ",".join(FLAGS.refinement_curriculum)}
+        refine_as_trained(run.model, curriculum, run.step)
     shared = ("num_images_to_process",) if evaluation.ranges else ()
     changed = {name: value for name, value in run.changed.items() if name not in shared}
     folder = run.results / "eval" / f"{Path(run.snapshot).name}{evaluated_run.mark(changed)}"

@@ -249,7 +249,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         return pose[self.config.vote_type], presence[self.config.pres_type]
 
     def _reconstruct(self, pose, presence, templates, target, early_gradient=False):
-        # Two decodings on purpose: losses read only the second, so that graphs drop the first, which is large.
+        # Two decodings on purpose: losses read only the second, so graphs drop the first, which is large.
         decoded = self.part_decoder(pose, presence, templates)
         mixture = decoded.mixture
         explanation = self.part_decoder.explain(
