@@ -34,12 +34,12 @@ SYSTEMS = {
             f"--max_train_steps={N_STEPS}",
         ),
     ),
-    # A thresholded presence jumps where rounding moves a vote over the threshold, and the loss with it.
+    # Thresholded presences and the winners of points jump where rounding decides, and losses of them too.
     "points": (
         "scripts.train",
         (
             *(f"--flagfile={REPO}/configs/constellation.flags", "--capsule_presence=soft"),
-            *(*EVERY_STEP, f"--max_train_steps={N_STEPS}"),
+            *("--sparsity_weight=0", *EVERY_STEP, f"--max_train_steps={N_STEPS}"),
         ),
     ),
     "scenes": (
