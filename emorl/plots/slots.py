@@ -9,7 +9,7 @@ from discovery import Batch, TrainableModel
 from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
 from emorl.metrics.clevrtex import resize_labels
 from emorl.plots.image_table import Block, image_table
-from emorl.plots.segmentation_colours import segmentation_colours
+from emorl.plots.segmentation_colors import segmentation_colors
 
 
 def emorl_plots(
@@ -80,14 +80,14 @@ def stages_picture(image: np.ndarray, views: StageViews, names: list[str]) -> np
 
 def segmentation_picture(masks: np.ndarray) -> np.ndarray:
     """Colours each pixel by its likeliest slot: masks [..., K, H, W, 1] -> float32 [..., H, W, 3]."""
-    return segmentation_colours(masks[..., 0].argmax(axis=-3))
+    return segmentation_colors(masks[..., 0].argmax(axis=-3))
 
 
 def _true_segmentation(true_mask, images):
     if true_mask is None:
         return []
     labels = resize_labels(true_mask, images.shape[1:3]).numpy()  # [B, H, W]
-    return [Block("entities", segmentation_colours(labels, background=True)[:, None])]
+    return [Block("entities", segmentation_colors(labels, background=True)[:, None])]
 
 
 def _rows(tiles, n_rows, at_end=True):

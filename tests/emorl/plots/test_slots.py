@@ -3,7 +3,7 @@ import pytest
 
 from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
 from emorl.plots import emorl_plots, stages_picture
-from emorl.plots.segmentation_colours import segmentation_colours
+from emorl.plots.segmentation_colors import segmentation_colors
 from emorl.plots.slots import segmentation_picture
 from tests.emorl.evaluation.painted import COLOURS, PaintedModel, painted_scenes
 from tests.emorl.small_models import SIZE, images, make
@@ -52,8 +52,8 @@ def test_segmentations():
     masks = np.random.default_rng(0).dirichlet(np.ones(5), [2, 8, 8]).transpose(0, 3, 1, 2)[..., None]
     picture = segmentation_picture(masks)  # [2, 8, 8, 3]
     labels = masks[..., 0].argmax(axis=1)
-    np.testing.assert_array_equal(picture, segmentation_colours(labels))
-    colours = segmentation_colours(np.arange(12)[None], background=True)[0]
+    np.testing.assert_array_equal(picture, segmentation_colors(labels))
+    colours = segmentation_colors(np.arange(12)[None], background=True)[0]
     np.testing.assert_array_equal(colours[0], 0)
     distances = np.linalg.norm(colours[:, None] - colours, axis=-1) + 9 * np.eye(12)
     assert distances.min() > 0.1  # no two look alike

@@ -9,7 +9,7 @@ import numpy as np
 _GOLDEN_RATIO = 0.618033988749895
 
 
-def segmentation_colours(labels: np.ndarray, background: bool = False) -> np.ndarray:
+def segmentation_colors(labels: np.ndarray, background: bool = False) -> np.ndarray:
     """Colours labels.
 
     Args:
