@@ -98,7 +98,7 @@ def figure(results: dict[str, Any]) -> Figure:
             axis.plot(sizes, values, "o-")
             amounts = result["amount"]
             linear = [values[-1] * amount / amounts[-1] for amount in amounts]
-            axis.plot(sizes, linear, ":", color="grey")
+            axis.plot(sizes, linear, ":", color="gray")
             if min(sizes) > 0:
                 axis.set_xscale("log", base=2)
                 axis.set_yscale("log", base=2)

@@ -45,8 +45,8 @@ class Seed:
 
     def normal(self, shape: tuple[int, ...]) -> tf.Tensor:
         """Draws from N(0, 1); `shape` is [B, ...] with B the rows that this replica holds."""
-        centred = (tf.cast(self._bits(shape), tf.float32) + 0.5) * 2.0**-22 - 1.0  # in (-1, 1)
-        return math.sqrt(2.0) * tf.math.erfinv(centred)
+        centered = (tf.cast(self._bits(shape), tf.float32) + 0.5) * 2.0**-22 - 1.0  # in (-1, 1)
+        return math.sqrt(2.0) * tf.math.erfinv(centered)
 
     def __tf_flatten__(self):
         """Splits into static parts and tensors, for tf.function and tf.distribute."""

@@ -17,7 +17,7 @@ def slot_attention(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) -> tu
 
     Returns:
         Updates [B, K, v], and the attention [B, N, K]: the softmax over slots plus 1e-8, before it is
-        normalised over inputs.
+        normalized over inputs.
     """
     logits = tf.einsum("bnd,bkd->bnk", keys, queries)  # [B, N, K]
     attention = tf.nn.softmax(logits, axis=-1) + EPSILON  # [B, N, K]

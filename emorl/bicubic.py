@@ -54,11 +54,11 @@ def _taps(n_in, n_out):
     stretch = max(scale, 1.0)
     support = 2.0 * stretch
     n_taps = math.ceil(support) * 2 + 1
-    centres = (np.arange(n_out) + 0.5) * scale  # [n_out]
-    first = np.maximum(np.trunc(centres - support + 0.5), 0)  # [n_out]
-    last = np.minimum(np.trunc(centres + support + 0.5), n_in)  # [n_out], exclusive
+    centers = (np.arange(n_out) + 0.5) * scale  # [n_out]
+    first = np.maximum(np.trunc(centers - support + 0.5), 0)  # [n_out]
+    last = np.minimum(np.trunc(centers + support + 0.5), n_in)  # [n_out], exclusive
     positions = first + np.arange(n_taps)[:, None]  # [n_taps, n_out]
-    weights = _cubic((positions - centres + 0.5) / stretch) * (positions < last)
+    weights = _cubic((positions - centers + 0.5) / stretch) * (positions < last)
     weights /= weights.sum(axis=0)
     return np.minimum(positions, n_in - 1).astype(np.int32), weights
 

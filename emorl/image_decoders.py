@@ -1,4 +1,4 @@
-"""From slots to images: each slot is broadcast over a grid and decoded to colours and a mask."""
+"""From slots to images: each slot is broadcast over a grid and decoded to colors and a mask."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from emorl import initializers
 from emorl.broadcast_convolution import convolve_broadcast
 from emorl.positional_embedding import positional_embedding
 
-OUTPUTS = 4  # three colours and the mask's logit
+OUTPUTS = 4  # three colors and the mask's logit
 
 
 class Decoding(NamedTuple):
     """What the slots of an image look like.
 
     Attributes:
-        means: float32 [B, K, H, W, 3] in (0, 1), each slot's colours.
+        means: float32 [B, K, H, W, 3] in (0, 1), each slot's colors.
         mask_log_probs: float32 [B, K, H, W, 1], log-probability that a pixel is the slot's; the
             probabilities sum to 1 over slots.
     """
@@ -29,7 +29,7 @@ class Decoding(NamedTuple):
 
     @property
     def reconstruction(self) -> tf.Tensor:
-        """The slots' colours, mixed by their masks: [B, H, W, 3] in (0, 1)."""
+        """The slots' colors, mixed by their masks: [B, H, W, 3] in (0, 1)."""
         return tf.reduce_sum(self.means * tf.exp(self.mask_log_probs), axis=1)
 
 

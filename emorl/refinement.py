@@ -62,8 +62,8 @@ class RefinementNetwork(keras.layers.Layer):
             What to add to the parameters, and the next state.
         """
         d_mean, d_variance = tf.split(gradient, 2, axis=-1)  # each [B, K, z]
-        d_mean = tf.stop_gradient(normalise(d_mean))
-        d_variance = tf.stop_gradient(normalise(d_variance))
+        d_mean = tf.stop_gradient(normalize(d_mean))
+        d_variance = tf.stop_gradient(normalize(d_variance))
         x = tf.concat([parameters, d_mean, d_variance], -1)  # [B, K, 4z]
         state = self.gru(self.encoding_1(self.encoding_0(x)), state)  # [B, K, z]
         return tf.concat([self.to_mean(state), self.to_variance(state)], -1), state
@@ -78,7 +78,7 @@ class RefinementNetwork(keras.layers.Layer):
         return keras.layers.Dense(units, activation, name=name, **rule)
 
 
-def normalise(x: tf.Tensor) -> tf.Tensor:
-    """Layer normalisation without scale and offset: zero mean, unit variance over the last axis."""
-    centred = x - tf.reduce_mean(x, -1, keepdims=True)  # [..., z]
-    return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + 1e-5)
+def normalize(x: tf.Tensor) -> tf.Tensor:
+    """Layer normalization without scale and offset: zero mean, unit variance over the last axis."""
+    centered = x - tf.reduce_mean(x, -1, keepdims=True)  # [..., z]
+    return centered * tf.math.rsqrt(tf.reduce_mean(tf.square(centered), -1, keepdims=True) + 1e-5)

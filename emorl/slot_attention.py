@@ -139,7 +139,7 @@ class SlotAttention(SceneInference, TrainableModel):
     def losses(
         self, batch: Batch, outputs: SlotAttentionOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """The mean over images of the squared error's sum: `loss`; and per colour value: `mse`."""
+        """The mean over images of the squared error's sum: `loss`; and per color value: `mse`."""
         del batch
         error = outputs.squared_error
         sums = batch_sum(tf.stack([tf.reduce_sum(error), tf.cast(tf.shape(error)[0], error.dtype)]))  # [2]

@@ -162,13 +162,13 @@ def _check_members(what, content, members):
 
 
 def _parameters(path, content):
-    """Number of each parameter of the optimiser -> its name: both are in the order of the model's modules."""
+    """Number of each parameter of the optimizer -> its name: both are in the order of the model's modules."""
     numbers = [number for group in content["model_opt"]["param_groups"] for number in group["params"]]
     names = list(content["model"])
     if len(numbers) != len(names):  # constants of older models were stored, but not trained
         names = [name for name in names if "gru.cell.zeros" not in name]
     if len(numbers) != len(names):
-        raise UserError(f"{path}: the optimiser has {len(numbers)} parameters, the model {len(names)}")
+        raise UserError(f"{path}: the optimizer has {len(numbers)} parameters, the model {len(names)}")
     return dict(zip(numbers, names, strict=True))
 
 

@@ -16,7 +16,7 @@ class PixelMixture(NamedTuple):
     Instead of B images of H x W pixels it also takes pixels one by one: [B, K, C] of B pixels, and so on.
 
     Attributes:
-        mixing_logits: [B, K, H, W, C or 1], not normalised.
+        mixing_logits: [B, K, H, W, C or 1], not normalized.
         loc: [B, K, H, W, C], means of the components.
         scale: scalar, or [1 or B, 1, 1, 1, 1], positive: the standard deviation of all.
         presence: [B, K] in [0, 1] or None. Where given it weighs the components' log-density in

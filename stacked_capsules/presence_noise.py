@@ -10,7 +10,7 @@ NOISE_TYPES = ("none", "uniform", "logistic", "normal")
 
 
 def presence_noise(kind: str, scale: float, like: tf.Tensor, seed: Seed) -> tf.Tensor:
-    """Draws noise that is centred at zero.
+    """Draws noise that is centered at zero.
 
     Args:
         kind: "uniform" (`scale` wide), "logistic" or "normal" (of scale `scale`), or "none".

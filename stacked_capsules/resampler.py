@@ -16,7 +16,7 @@ def affine_grid(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns where each pixel of the canvas lies in the template, by the inverse of the pose.
 
-    Both canvas and template are [-1, 1]^2, the centres of their corner pixels being the corners.
+    Both canvas and template are [-1, 1]^2, the centers of their corner pixels being the corners.
 
     Args:
         pose: [..., 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to canvas.

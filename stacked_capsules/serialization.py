@@ -9,7 +9,7 @@ import keras
 
 
 def arguments_of(layer: keras.layers.Layer, cls: type) -> dict[str, Any]:
-    """Returns the arguments of `cls.__init__`, read from the attributes of their names, layers serialised."""
+    """Returns the arguments of `cls.__init__`, read from the attributes of their names, layers serialized."""
     names = [
         name
         for name, parameter in inspect.signature(cls.__init__).parameters.items()
@@ -19,7 +19,7 @@ def arguments_of(layer: keras.layers.Layer, cls: type) -> dict[str, Any]:
 
 
 def rebuilt_arguments(config: dict[str, Any]) -> dict[str, Any]:
-    """Undoes the serialisation of layers in `arguments_of`."""
+    """Undoes the serialization of layers in `arguments_of`."""
     return {
         name: keras.saving.deserialize_keras_object(value) if _is_layer(name, value) else value
         for name, value in config.items()

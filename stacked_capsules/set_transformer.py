@@ -24,7 +24,7 @@ class SetTransformer(keras.layers.Layer):
         n_dims: Width of the blocks.
         n_output_dims: Width of the outputs.
         n_outputs: Number of outputs.
-        layer_norm: Normalise after attention and after the MLP of each block.
+        layer_norm: Normalize after attention and after the MLP of each block.
         dropout_rate: Share of values that training zeroes.
         n_inducing_points: If positive, points attend to each other by way of that many learned points.
         presence_mask: One of `PRESENCE_MASKS`.
@@ -185,7 +185,7 @@ class SelfAttention(keras.layers.Layer):
 
     Args:
         n_heads: Number of attention heads.
-        layer_norm: Normalise after each half.
+        layer_norm: Normalize after each half.
         dropout_rate: Share of values that training zeroes: of the MLP's output and of the residual around
             attention (as in the reference: not of the attention's output).
         n_inducing_points: If positive, points attend to that many learned points, which attend to them. Both

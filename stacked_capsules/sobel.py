@@ -1,4 +1,4 @@
-"""Edge images, which SCAE reconstructs where colours and backgrounds say little (SVHN, CIFAR10)."""
+"""Edge images, which SCAE reconstructs where colors and backgrounds say little (SVHN, CIFAR10)."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def between_examples(
 
 
 def scaled_entropy(weights: tf.Tensor, k: float) -> tf.Tensor:
-    """Entropy of normalised weights, minus log k: [..., O] -> [...]; with k = O the negated KL to uniform."""
+    """Entropy of normalized weights, minus log k: [..., O] -> [...]; with k = O the negated KL to uniform."""
     share = normalize(weights, -1)  # [..., O]
     return -tf.reduce_sum(share * safe_log(k * share), -1)
 

@@ -1,4 +1,4 @@
-"""Draws parts: learned templates, coloured, moved to their poses and mixed (SCAE, section 2.2)."""
+"""Draws parts: learned templates, colored, moved to their poses and mixed (SCAE, section 2.2)."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ class ImageExplanation(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class TemplateDecoder(keras.layers.Layer):
-    """Renders part capsules: `make_templates` colours the templates, calling it places and mixes them.
+    """Renders part capsules: `make_templates` colors the templates, calling it places and mixes them.
 
     Args:
         output_size: (H, W) of the canvas.
         template_size: (h, w) of the templates.
         n_templates: Number P of templates, one for each part capsule.
-        n_channels: Number C of colour channels.
-        n_features: Number F of special features of each part, from which its colour is predicted.
+        n_channels: Number C of color channels.
+        n_features: Number F of special features of each part, from which its color is predicted.
         learn_output_scale: Learn the pixels' standard deviation; if not, it is 1.
-        colorize_templates: Predict the templates' colours.
+        colorize_templates: Predict the templates' colors.
         template_nonlin: Name of the nonlinearity that keeps templates in their range.
-        color_nonlin: Name of that for colours.
+        color_nonlin: Name of that for colors.
         use_alpha_channel: Learn where each template is opaque; if not, the brighter pixel wins, by a learned
             temperature.
         template_seed: Of the templates' initial values.
@@ -146,10 +146,10 @@ class TemplateDecoder(keras.layers.Layer):
         """Returns the templates.
 
         Args:
-            feature: [B, P, F], which decides their colours if the decoder colours templates.
+            feature: [B, P, F], which decides their colors if the decoder colors templates.
 
         Returns:
-            [B, P, h, w, C] in the range of the nonlinearities; [1, P, h, w, C] if not coloured.
+            [B, P, h, w, C] in the range of the nonlinearities; [1, P, h, w, C] if not colored.
         """
         if not self.built:
             self.build()

@@ -26,7 +26,7 @@ class VoteExplanation(NamedTuple):
         winner_pres: [B, P], prior presence of that vote, in [0, 1].
         is_from_capsule: int32 [B, P], the capsule that cast it.
         mixing_logits: log presence of each vote, the dummy's last: [B, O + 1, P] or [B, M + 1].
-        mixing_log_prob: The same, normalised over the votes.
+        mixing_log_prob: The same, normalized over the votes.
         soft_winner: [B, P, D], posterior mean of the votes; zeros from `OrderInvariantVoteLikelihood`.
         soft_winner_pres: [B, P], posterior mean of their presences; zeros likewise.
         posterior_mixing_probs: [B, P, O] or [B, P, M], without the dummy's, which they sum to one with.
@@ -77,7 +77,7 @@ class _Likelihood(keras.layers.Layer):
 class VoteLikelihood(_Likelihood):
     """Likelihood of parts that are in order: each capsule casts one vote for each of them.
 
-    The log-likelihood uses mixing logits that are not normalised, as the published numbers do.
+    The log-likelihood uses mixing logits that are not normalized, as the published numbers do.
 
     Args:
         pdf: "normal" or "student" (its degrees of freedom, above 2, are learned).

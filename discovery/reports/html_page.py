@@ -130,7 +130,7 @@ def commands(lines: Iterable[str]) -> str:
 
 def panel(title: str, key: Iterable[tuple[str, str]], picture: str) -> str:
     """Shows a diagram (HTML) below its title and its key: texts, and the colors of what they describe."""
-    entries = "".join(f'<span style="color:{colour}">{escaped(text)}</span>' for text, colour in key)
+    entries = "".join(f'<span style="color:{color}">{escaped(text)}</span>' for text, color in key)
     return f'<div><h3>{escaped(title)}</h3><p class="key">{entries}</p>{picture}</div>'
 
 

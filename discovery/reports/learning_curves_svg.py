@@ -20,14 +20,14 @@ class Curve(NamedTuple):
 
     Attributes:
         label: what it is.
-        colour: a CSS color.
+        color: a CSS color.
         points: (step, value), finite, in order of steps.
         dashed: whether the line is dashed.
         width: width of the line.
     """
 
     label: str
-    colour: str
+    color: str
     points: Sequence[tuple[float, float]]
     dashed: bool = False
     width: float = 1.6
@@ -63,11 +63,11 @@ def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in line)
         dashes = ' stroke-dasharray="5 3"' if curve.dashed else ""
         parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{curve.colour}" stroke-width="{curve.width}" '
+            f'<polyline points="{path}" fill="none" stroke="{curve.color}" stroke-width="{curve.width}" '
             f'stroke-linejoin="round"{dashes}/>'
         )
         if len(line) < 3:
-            dots = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{curve.colour}"/>' for px, py in line]
+            dots = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{curve.color}"/>' for px, py in line]
             parts += dots
     return "".join([*parts, "</svg>"])
 

@@ -11,8 +11,8 @@ from discovery.reports.run_record import RunRecord
 from discovery.reports.score_table import score_text
 
 #: Dark enough for text on white, and distinct for the color-blind (blue and orange differ for all).
-COLOURS = ("#0b5cad", "#b04a00", "#1b7340", "#8a2f8f", "#5b5f00", "#a3123a", "#006d77", "#5a4636")
-SPLITS = {"train": COLOURS[0], "valid": COLOURS[1]}
+COLORS = ("#0b5cad", "#b04a00", "#1b7340", "#8a2f8f", "#5b5f00", "#a3123a", "#006d77", "#5a4636")
+SPLITS = {"train": COLORS[0], "valid": COLORS[1]}
 
 _MAIN = re.compile(r"loss|mse|nll|kl|rec_ll|log_prob|.*_acc|.*ari", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.+)_\d+")
@@ -42,11 +42,11 @@ def metric_panel(run: RunRecord, metric: str) -> str:
         key = [(f"{len(keys)} of them, {_split(keys[0])[0] or 'run'}", SPLITS["valid"])]
         return panel(metric, key, learning_curves_svg(metric, curves))
     curves = [
-        Curve(_split(key)[0], SPLITS.get(_split(key)[0], COLOURS[0]), run.curve(key))
+        Curve(_split(key)[0], SPLITS.get(_split(key)[0], COLORS[0]), run.curve(key))
         for key in keys
         if _split(key)[1] == metric
     ]
-    key = [(f"{curve.label} {score_text(curve.points[-1][1])}".strip(), curve.colour) for curve in curves]
+    key = [(f"{curve.label} {score_text(curve.points[-1][1])}".strip(), curve.color) for curve in curves]
     return panel(metric, key, learning_curves_svg(metric, curves))
 
 
@@ -59,11 +59,11 @@ def comparison_panel(runs: list[tuple[str, RunRecord]], metric: str) -> str:
     for place, (name, run) in enumerate(runs):
         points = next((p for p in map(run.curve, _spellings(metric)) if p), [])
         if points:
-            colour, dashed = COLOURS[place % len(COLOURS)], place // len(COLOURS) % 2 == 1
-            curves.append(Curve(name, colour, points, dashed=dashed))
+            color, dashed = COLORS[place % len(COLORS)], place // len(COLORS) % 2 == 1
+            curves.append(Curve(name, color, points, dashed=dashed))
     if not curves:
         return ""
-    key = [(f"{curve.label} {score_text(curve.points[-1][1])}", curve.colour) for curve in curves]
+    key = [(f"{curve.label} {score_text(curve.points[-1][1])}", curve.color) for curve in curves]
     return panel(metric, key, learning_curves_svg(metric, curves))
 
 

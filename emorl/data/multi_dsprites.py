@@ -1,4 +1,4 @@
-"""Multi-dSprites, coloured on grey: two to five squares, ellipses and hearts that may hide one another."""
+"""Multi-dSprites, colored on gray: two to five squares, ellipses and hearts that may hide one another."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _HEART = 9.0
 def multi_dsprites_scenes(seed: Seed, n: int) -> Scenes:
     """Draws n scenes; sprites of a higher index lie in front.
 
-    Shape, scale, orientation and position are uniform on dSprites' grids (centres in the middle half of the
+    Shape, scale, orientation and position are uniform on dSprites' grids (centers in the middle half of the
     canvas, so that no sprite is cut off), hue is uniform, saturation and value are uniform in [0.5, 1], the
-    background's grey is uniform.
+    background's gray is uniform.
 
     Args:
         seed: The scenes depend on it alone.
@@ -47,7 +47,7 @@ def multi_dsprites_scenes(seed: Seed, n: int) -> Scenes:
     x, y = _one_of(_POSITIONS, seed.fold(3), n), _one_of(_POSITIONS, seed.fold(4), n)  # [n, 5]
     hsv = seed.fold(5).uniform((n, MAX_SPRITES, 3))  # [n, 5, 3]
     rgb = tf.image.hsv_to_rgb(tf.concat([hsv[..., :1], 0.5 + 0.5 * hsv[..., 1:]], axis=-1))  # [n, 5, 3]
-    grey = tf.tile(seed.fold(6).uniform((n, 1, 1)), [1, 1, 3])  # [n, 1, 3]
+    gray = tf.tile(seed.fold(6).uniform((n, 1, 1)), [1, 1, 3])  # [n, 1, 3]
     n_choices = MAX_SPRITES + 1 - MIN_SPRITES
     count = MIN_SPRITES + tf.cast(seed.fold(7).uniform((n, 1)) * n_choices, tf.int32)  # [n, 1]
     there = tf.range(MAX_SPRITES) < count  # [n, 5]
@@ -55,8 +55,8 @@ def multi_dsprites_scenes(seed: Seed, n: int) -> Scenes:
     covers = _silhouettes(shape, scale, orientation, x, y) & there[..., None, None]  # [n, 5, 64, 64]
     index = tf.range(1, MAX_SPRITES + 1)[:, None, None]
     owner = tf.reduce_max(tf.where(covers, index, 0), axis=1)  # [n, 64, 64]
-    colours = tf.cast(tf.round(255.0 * tf.concat([grey, rgb], axis=1)), tf.uint8)  # [n, 6, 3]
-    image = tf.gather(colours, owner, batch_dims=1)  # [n, 64, 64, 3]
+    colors = tf.cast(tf.round(255.0 * tf.concat([gray, rgb], axis=1)), tf.uint8)  # [n, 6, 3]
+    image = tf.gather(colors, owner, batch_dims=1)  # [n, 64, 64, 3]
     mask = tf.cast(owner[:, None] == tf.range(MAX_SPRITES + 1)[:, None, None], tf.uint8)  # [n, 6, 64, 64]
 
     rest = [tf.cast(shape, tf.float32), tf.ones_like(x)]  # shape, visibility

@@ -37,7 +37,7 @@ class Layout(NamedTuple):
     n_entities: int
 
 
-#: Every published file; multi_dsprites are binarized, coloured on grey, and coloured on coloured.
+#: Every published file; multi_dsprites are binarized, colored on gray, and colored on colored.
 LAYOUTS = (
     Layout("tetrominoes", (35, 35, 3), 4),
     Layout("multi_dsprites", (64, 64, 1), 4),
@@ -67,7 +67,7 @@ def records_source(
     Raises:
         UserError: The file is damaged, or is not of the data set that `config` names.
     """
-    layout, record_bytes = _recognise(path, config.dataset)
+    layout, record_bytes = _recognize(path, config.dataset)
     scenes = tf.data.TFRecordDataset(str(path), compression_type="GZIP", buffer_size=2**20)
     if layout.dataset == "clevr6" and config.max_objects is not None:
         scenes = scenes.filter(lambda record: object_count(_visibility(record, layout)) <= config.max_objects)
@@ -135,7 +135,7 @@ def _most(n):
     return "all" if n is None else f"the first {n:,}"
 
 
-def _recognise(path, dataset):
+def _recognize(path, dataset):
     """Returns the layout and a record's size in bytes."""
     try:
         record = next(iter(tf.data.TFRecordDataset(str(path), compression_type="GZIP"))).numpy()

@@ -27,7 +27,7 @@ SHAPES = (
 )
 
 # Which of red, green and blue are on.
-COLOURS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.uint8)
+COLORS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.uint8)
 
 _MIDDLE = [127, 159, 159, 159, 191]
 BEVEL = np.array([[191, 255, 255, 255, 223], _MIDDLE, _MIDDLE, _MIDDLE, [95, 63, 63, 63, 127]], np.uint8)
@@ -42,7 +42,7 @@ _TRIES = 32  # arrangements drawn at a time: about one in five has no overlap
 def tetromino_scenes(seed: Seed, n: int) -> Scenes:
     """Draws n scenes of three tetrominoes each.
 
-    Shapes and colours are independent and uniform; positions are uniform over the arrangements in which all
+    Shapes and colors are independent and uniform; positions are uniform over the arrangements in which all
     lie wholly inside and none overlap (they may touch).
 
     Args:
@@ -55,20 +55,20 @@ def tetromino_scenes(seed: Seed, n: int) -> Scenes:
         visibility.
     """
     shape = _integers(seed.fold(0), (n, N_PIECES), len(SHAPES))  # [n, 3]
-    colour = _integers(seed.fold(1), (n, N_PIECES), len(COLOURS))  # [n, 3]
-    return draw_tetrominoes(shape, colour, _place(seed.fold(2), shape))
+    color = _integers(seed.fold(1), (n, N_PIECES), len(COLORS))  # [n, 3]
+    return draw_tetrominoes(shape, color, _place(seed.fold(2), shape))
 
 
-def draw_tetrominoes(shape: tf.Tensor, colour: tf.Tensor, corner: tf.Tensor) -> Scenes:
+def draw_tetrominoes(shape: tf.Tensor, color: tf.Tensor, corner: tf.Tensor) -> Scenes:
     """Draws scenes of given pieces.
 
     Args:
         shape: int32 [n, 3], places in `SHAPES`.
-        colour: int32 [n, 3], places in `COLOURS`.
+        color: int32 [n, 3], places in `COLORS`.
         corner: int32 [n, 3, 2], row and column of the top left corner of each bounding box.
     """
     owner, level = _paint(corner[:, :, None] + BLOCK * tf.gather(_BLOCKS, shape))  # both [n, 35, 35]
-    rgb = tf.gather(COLOURS, colour)  # [n, 3, 3]
+    rgb = tf.gather(COLORS, color)  # [n, 3, 3]
     on = tf.pad(rgb, [[0, 0], [1, 0], [0, 0]])  # [n, 4, 3]
     image = level[..., None] * tf.gather(on, owner, batch_dims=1)  # [n, 35, 35, 3]
     mask = tf.cast(owner[:, None] == tf.range(N_PIECES + 1)[:, None, None], tf.uint8)  # [n, 4, 35, 35]

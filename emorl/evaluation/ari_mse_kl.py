@@ -32,7 +32,7 @@ class SceneScores(NamedTuple):
             None: no masks.
         covering: float64 [N], segmentation covering of the objects; NaN and None as in `miou`.
         mean_covering: float64 [N], the same with each object counting alike.
-        mse: float32 [N], mean squared error of the reconstruction per colour value in [0, 1].
+        mse: float32 [N], mean squared error of the reconstruction per color value in [0, 1].
         kl: float32 [N], KL of the final posterior to its prior, in nats; None for Slot Attention.
     """
 

@@ -80,24 +80,24 @@ class SlotMover:
         self._n = images_at_a_time(model) * model.config.K  # slots at a time
         decoder = model.decoder
 
-        def colours_and_logits(slots):
+        def colors_and_logits(slots):
             decoded = decoder.render(slots)  # [n, H, W, 4]
             return tf.sigmoid(decoded[..., :3]), decoded[..., 3:]
 
         @tf.function
         def others(slots, slot):
-            colours, logits = colours_and_logits(slots)  # [K, H, W, 3], [K, H, W, 1]
+            colors, logits = colors_and_logits(slots)  # [K, H, W, 3], [K, H, W, 1]
             moves = tf.range(len(slots))[:, None, None, None] == slot  # [K, 1, 1, 1]
             logits = tf.where(moves, tf.constant(-np.inf, logits.dtype), logits)
-            weighed = tf.nn.softmax(logits, axis=0) * colours  # [K, H, W, 3]; of a single slot NaN
+            weighed = tf.nn.softmax(logits, axis=0) * colors  # [K, H, W, 3]; of a single slot NaN
             weighed = tf.where(moves, tf.zeros_like(weighed), weighed)
             return tf.reduce_sum(weighed, axis=0), tf.reduce_logsumexp(logits, axis=0)  # [H, W, 3], [H, W, 1]
 
         @tf.function
         def with_moved(slots, mixed, total_logit):
-            colours, logits = colours_and_logits(slots)  # [n, H, W, 3], [n, H, W, 1]
+            colors, logits = colors_and_logits(slots)  # [n, H, W, 3], [n, H, W, 1]
             mask = tf.sigmoid(logits - total_logit)  # [n, H, W, 1]: of two, the slot and all the others
-            return tf.cast(mask * colours + (1.0 - mask) * mixed, tf.float32)
+            return tf.cast(mask * colors + (1.0 - mask) * mixed, tf.float32)
 
         self._others, self._with_moved = others, with_moved
 
@@ -141,7 +141,7 @@ def activeness(
         moved: int [N], which slot of each image moves, in place of chance.
 
     Returns:
-        float32 [N, z], variance over six values, mean over pixels and colours.
+        float32 [N, z], variance over six values, mean over pixels and colors.
     """
     if moved is None:
         moved = np.random.default_rng(seed).integers(slots.shape[1], size=len(slots))

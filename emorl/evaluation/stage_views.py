@@ -16,7 +16,7 @@ class StageViews(NamedTuple):
     Attributes:
         masks: float32 [B, T, K, H, W, 1], how likely a pixel is a slot's; they sum to 1 over slots.
         mask_log_probs: their logarithms.
-        slots: float32 [B, T, K, H, W, 3] in [0, 1], each slot's colours where its mask is, on white.
+        slots: float32 [B, T, K, H, W, 3] in [0, 1], each slot's colors where its mask is, on white.
         reconstruction: float32 [B, T, H, W, 3] in [0, 1].
         attention: float32 [B, A, K, H, W, 1], softmax over slots + 1e-8, of the L layers or of Slot
             Attention's iterations.

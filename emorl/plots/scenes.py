@@ -23,6 +23,6 @@ def scenes_picture(images: np.ndarray, masks: np.ndarray | None = None) -> np.nd
     zoom = max(1, _WIDTH // images.shape[2])
     if masks is None:
         return image_table([Block("", images[None] / 255.0)], ["images"], zoom)
-    colours = segmentation_colors(np.argmax(masks, axis=1), background=True)  # [N, H, W, 3]
-    rows = np.stack([images / 255.0, colours])  # [2, N, H, W, 3]
+    colors = segmentation_colors(np.argmax(masks, axis=1), background=True)  # [N, H, W, 3]
+    rows = np.stack([images / 255.0, colors])  # [2, N, H, W, 3]
     return image_table([Block("", rows)], ["scenes", "masks"], zoom)

@@ -1,4 +1,4 @@
-"""Segmentations as pictures: a colour for each group."""
+"""Segmentations as pictures: a color for each group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _GOLDEN_RATIO = 0.618033988749895
 
 
 def segmentation_colors(labels: np.ndarray, background: bool = False) -> np.ndarray:
-    """Colours labels.
+    """Colors labels.
 
     Args:
         labels: int [..., H, W].
@@ -20,7 +20,7 @@ def segmentation_colors(labels: np.ndarray, background: bool = False) -> np.ndar
         float32 [..., H, W, 3] in [0, 1]; neighbouring numbers have hues far apart.
     """
     hues = (np.arange(int(labels.max()) + 1) * _GOLDEN_RATIO) % 1.0
-    colours = np.array([colorsys.hsv_to_rgb(hue, 0.65, 0.95) for hue in hues], np.float32)
+    colors = np.array([colorsys.hsv_to_rgb(hue, 0.65, 0.95) for hue in hues], np.float32)
     if background:
-        colours[0] = 0.0
-    return colours[labels]
+        colors[0] = 0.0
+    return colors[labels]

@@ -79,7 +79,7 @@ def stages_picture(image: np.ndarray, views: StageViews, names: list[str]) -> np
 
 
 def segmentation_picture(masks: np.ndarray) -> np.ndarray:
-    """Colours each pixel by its likeliest slot: masks [..., K, H, W, 1] -> float32 [..., H, W, 3]."""
+    """Colors each pixel by its likeliest slot: masks [..., K, H, W, 1] -> float32 [..., H, W, 3]."""
     return segmentation_colors(masks[..., 0].argmax(axis=-3))
 
 

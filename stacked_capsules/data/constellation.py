@@ -19,7 +19,7 @@ PATTERNS = (
     np.array([[1, 1], [2, -1], [3, 0], [3, 2], [2, 3]]),
     np.array([[1, 1], [2, 1], [3, 1], [3, 2], [3, 3]]),
 )
-#: Coordinates are normalised together over this many batches, absent points included.
+#: Coordinates are normalized together over this many batches, absent points included.
 CHUNK = 100
 #: Width of the range of translations.
 EXTENT = 24.0
@@ -121,7 +121,7 @@ def constellations(
 
     Each object's corners are turned by up to +-pi * rotation_percent, scaled by 1 to 1 + max_upscale, and
     moved by up to 24 * max_translation *divided by the scale*, as in the original. All n examples are
-    normalised to [-1, 1] together, absent objects included.
+    normalized to [-1, 1] together, absent objects included.
 
     Returns:
         "corners" float32 [n, N, 2]; "presence" float32 [n, N], 0 or 1; "pattern_presence" float32 [n, G];

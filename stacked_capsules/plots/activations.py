@@ -1,4 +1,4 @@
-"""Capsule activations as coloured grids."""
+"""Capsule activations as colored grids."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def activation_image(activations: np.ndarray, size: int) -> np.ndarray:
 
 
 def viridis(values: np.ndarray) -> np.ndarray:
-    """Colours values in [0, 1]: [...] -> [..., 3]; NaN is white."""
+    """Colors values in [0, 1]: [...] -> [..., 3]; NaN is white."""
     colors = matplotlib.colormaps["viridis"](np.clip(np.nan_to_num(values), 0.0, 1.0))[..., :3]
     return np.where(np.isnan(values)[..., None], 1.0, colors)
 
 
 def viridis_swatches(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Draws a rectangle in the colour of each value: [N] -> [N, height, width, 3]."""
+    """Draws a rectangle in the color of each value: [N] -> [N, height, width, 3]."""
     return np.broadcast_to(viridis(values)[:, None, None], (len(values), height, width, 3))

@@ -15,7 +15,7 @@ CANVAS_SIZE = 160
 MARGIN = 8
 POINT_RADIUS = 4
 WHITE = (255, 255, 255)
-GREY = (120, 120, 120)
+GRAY = (120, 120, 120)
 
 
 def constellation_plots(model: TrainableModel, batch: Batch, n_examples: int = 16) -> dict[str, np.ndarray]:
@@ -55,8 +55,8 @@ def constellation_picture(
 ) -> np.ndarray:
     """Draws, for each example, its points, the votes that explain them and how present each capsule is.
 
-    Left are the points, in white, with a shape for each pattern; right their outlines in grey and the winning
-    votes in the colour of their capsule; below a bar in that colour, as long as the capsule is present.
+    Left are the points, in white, with a shape for each pattern; right their outlines in gray and the winning
+    votes in the color of their capsule; below a bar in that color, as long as the capsule is present.
     Points that are absent, lie outside of [-1, 1] or are not finite are not drawn.
 
     Args:
@@ -77,7 +77,7 @@ def constellation_picture(
         shapes, votes_from = pattern[n][there], capsule[n][there]
         given, explained = new_canvas(), new_canvas()
         draw_points(given, points[n][there], [WHITE] * len(shapes), shapes)
-        draw_points(explained, points[n][there], [GREY] * len(shapes), shapes, filled=False)
+        draw_points(explained, points[n][there], [GRAY] * len(shapes), shapes, filled=False)
         draw_points(explained, winner[n][there], [tuple(colors[k]) for k in votes_from], shapes)
         seam = np.full((given.height, 2, 3), 255, np.uint8)
         pair = np.concatenate([np.asarray(given), seam, np.asarray(explained)], axis=1)
@@ -86,7 +86,7 @@ def constellation_picture(
     n_rows = math.ceil(len(tiles) / n_columns)
     grid = np.full((n_rows * n_columns, *tiles[0].shape), 255, np.uint8)
     grid[: len(tiles)] = tiles
-    title = "points   |   winning votes, coloured by capsule"
+    title = "points   |   winning votes, colored by capsule"
     return image_grid(grid.reshape(n_rows, n_columns, *tiles[0].shape) / 255.0, [title] * n_columns, zoom=1)
 
 
@@ -131,7 +131,7 @@ def capsule_legend(colors: np.ndarray, presence: np.ndarray, width: int, height:
 
 
 def capsule_colors(n_caps: int) -> np.ndarray:
-    """Returns a colour for each capsule, as far apart as so many can be: uint8 [O, 3]."""
+    """Returns a color for each capsule, as far apart as so many can be: uint8 [O, 3]."""
     if n_caps <= 10:
         colors = matplotlib.colormaps["tab10"](np.arange(n_caps))
     else:

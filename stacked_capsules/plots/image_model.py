@@ -125,7 +125,7 @@ def transformed_template_picture(
 def presence_picture(
     images: np.ndarray, parts: np.ndarray, prior: np.ndarray, posterior: np.ndarray, tile_size: int = 96
 ) -> np.ndarray:
-    """Draws presences as coloured cells, capsules in reading order, one example a row.
+    """Draws presences as colored cells, capsules in reading order, one example a row.
 
     Args:
         images: [n, H, W, C].

@@ -14,11 +14,11 @@ MAX_POINTS = 10_000
 
 
 def tsne_plot(presences: np.ndarray, labels: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-    """Embeds presences by t-SNE and draws a point for each example, coloured by its label.
+    """Embeds presences by t-SNE and draws a point for each example, colored by its label.
 
     Args:
         presences: [N, O]; of more than 10,000 examples, so many are drawn at random.
-        labels: int [N]; absent: all points have one colour.
+        labels: int [N]; absent: all points have one color.
         seed: of the choice and the embedding.
 
     Returns:

@@ -45,7 +45,7 @@ def make(kind, **options):
 
 
 def images(n, seed=0):
-    """Images [n, SIZE, SIZE, 3] in [0, 1]: two coloured rectangles on black."""
+    """Images [n, SIZE, SIZE, 3] in [0, 1]: two colored rectangles on black."""
     rng = np.random.default_rng([n, seed])
     out = np.zeros((n, SIZE, SIZE, 3), np.float32)
     for image in out:

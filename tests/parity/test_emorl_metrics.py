@@ -77,8 +77,8 @@ def test_matching(path, name):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_mean_squared_error(path):
     golden = golden_arrays.load(path)
-    image, colours, masks = (golden.arrays[f"mse/{name}"] for name in ("img", "colors", "masks"))
-    reconstruction = (masks * colours).sum(axis=1)
+    image, colors, masks = (golden.arrays[f"mse/{name}"] for name in ("img", "colors", "masks"))
+    reconstruction = (masks * colors).sum(axis=1)
     golden_arrays.assert_output(
         golden,
         "mse/out",

@@ -11,7 +11,7 @@ from emorl.geco import GECO, GECOState, constraint
 from emorl.image_decoders import crop_transposed
 from emorl.likelihoods import likelihood
 from emorl.positional_embedding import positional_embedding
-from emorl.refinement import normalise
+from emorl.refinement import normalize
 from emorl.torch_weights import dual_gru_weights
 from tests.parity import golden_arrays as ga
 
@@ -119,8 +119,8 @@ def test_attention(golden, unit):
         q = tf.eye(n_slots, batch_shape=[dots.shape[0]])
         k = v = tf.transpose(dots, [0, 2, 1])  # [B, N, K]
         _, attention = slot_attention(q, k, v)
-        normalised = attention / tf.reduce_sum(attention, axis=1, keepdims=True)
-        compare(golden, unit, {"attn_norm": tf.transpose(normalised, [0, 2, 1])})
+        normalized = attention / tf.reduce_sum(attention, axis=1, keepdims=True)
+        compare(golden, unit, {"attn_norm": tf.transpose(normalized, [0, 2, 1])})
         return
     q, k, v, w = (tensor(golden, unit, name) for name in "qkvw")
     with tf.GradientTape() as tape:
@@ -128,13 +128,13 @@ def test_attention(golden, unit):
         updates, attention = slot_attention(q * q.shape[-1] ** -0.5, k, v)
         loss = tf.reduce_sum(updates * w)
     d_q, d_k, d_v = tape.gradient(loss, [q, k, v])
-    normalised = attention / tf.reduce_sum(attention, axis=1, keepdims=True)
+    normalized = attention / tf.reduce_sum(attention, axis=1, keepdims=True)
     compare(
         golden,
         unit,
         {
             "attn": tf.transpose(attention, [0, 2, 1]),
-            "attn_norm": tf.transpose(normalised, [0, 2, 1]),
+            "attn_norm": tf.transpose(normalized, [0, 2, 1]),
             "updates": updates,
         },
         {"d_q": d_q, "d_k": d_k, "d_v": d_v},
@@ -255,4 +255,4 @@ def test_transposed_convolution(golden, unit):
 
 @units("layernorm")
 def test_layer_norm(golden, unit):
-    compare(golden, unit, {"y": normalise(tensor(golden, unit, "x"))})
+    compare(golden, unit, {"y": normalize(tensor(golden, unit, "x"))})

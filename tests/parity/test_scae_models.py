@@ -1,4 +1,4 @@
-"""Both models against the original: outputs, loss, reports, gradients, and five steps of its optimiser."""
+"""Both models against the original: outputs, loss, reports, gradients, and five steps of its optimizer."""
 
 import dataclasses
 import functools
@@ -103,7 +103,7 @@ def run(path) -> Case:
 
 
 def train(golden, model, weights, loss_and_gradients, start) -> Training:
-    """Takes five steps of the original's optimiser."""
+    """Takes five steps of the original's optimizer."""
     settings = golden.meta["optimizer"]
     assert settings["epsilon"] == pytest.approx(1e-2 / golden.meta["config"]["batch_size"] ** 2)
     rmsprop = RMSProp(settings["epsilon"], settings["decay"], settings["momentum"])

@@ -41,7 +41,7 @@ def older_names(content: dict[str, Any]) -> dict[str, Any]:
         model[bare if at_top else f"object_discovery_block.{bare}"] = weight
         if bare == "gru.cell.bias_hn":
             model["object_discovery_block.gru.cell.zeros"] = np.zeros(2, np.float32)
-    # Constants were no parameters, so that the optimiser did not count them.
+    # Constants were no parameters, so that the optimizer did not count them.
     trained = [name for name in model if "zeros" not in name]
     places = {list(model).index(name): number for number, name in enumerate(trained)}
     slots = {places[numbers[n]]: slot for n, slot in content["model_opt"]["state"].items()}

@@ -120,7 +120,7 @@ def test_coupled_ties_mixing_proportions_to_templates(scae):
     assert "templates_alpha" not in names
 
 
-def test_colour_images(scae):
+def test_color_images(scae):
     for name, (n_parts, n_objects) in {"svhn": (24, 32), "cifar10": (32, 64)}.items():
         flags = scae[name]["flags"]
         assert (flags["n_part_caps"], flags["n_obj_caps"]) == (n_parts, n_objects)

@@ -150,7 +150,7 @@ def test_every_configuration_leaves(processes, random_data, tmp_path, name):
 
 
 def assert_same_weights(got, want):
-    """Compares them together: both optimisers make steps even of a single gradient's rounding error."""
+    """Compares them together: both optimizers make steps even of a single gradient's rounding error."""
     assert got.keys() == {name for name in want if not name.startswith("report/")}
     weights = [name for name in want if {f"{name}/momentum", f"{name}/adam_m"} & want.keys()]
     error, norm = (

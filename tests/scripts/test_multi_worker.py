@@ -1,7 +1,7 @@
 """Both systems, trained by several processes on the loopback interface: the numbers of one; one writes.
 
 In float32, sums over workers round in another order than sums over one batch, and each step passes that on:
-the optimiser's slots were seen to differ by 4e-4 after these few steps, weights and what is told by less than
+the optimizer's slots were seen to differ by 4e-4 after these few steps, weights and what is told by less than
 1e-4. In float64 nothing is left of it, see `tests/discovery/distributed/test_replica_invariance.py`.
 """
 

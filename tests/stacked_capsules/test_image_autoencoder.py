@@ -104,16 +104,16 @@ def test_finished_parts_are_seen_without_their_noise():
     np.testing.assert_array_equal(first, second)
 
 
-def test_part_presences_can_be_penalised(model):
+def test_part_presences_can_be_penalized(model):
     batch = images()
     outputs = model(batch["image"])
     model.config = dataclasses.replace(model.config, primary_caps_sparsity_weight=2.0)
-    penalised, metrics = model.losses(batch, outputs)
+    penalized, metrics = model.losses(batch, outputs)
     model.config = dataclasses.replace(model.config, primary_caps_sparsity_weight=0.0)
     np.testing.assert_allclose(
         metrics["primary_caps_l1"], tf.reduce_sum(outputs.parts.presence) / 4, rtol=1e-6
     )
-    difference = penalised - model.losses(batch, outputs)[0]
+    difference = penalized - model.losses(batch, outputs)[0]
     np.testing.assert_allclose(difference, 2.0 * metrics["primary_caps_l1"], rtol=1e-3)
 
 

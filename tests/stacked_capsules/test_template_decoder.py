@@ -95,7 +95,7 @@ def test_explains_as_it_draws(monkeypatch, options, presence, whole_batch):
 
 
 @pytest.mark.parametrize("nonlin", ["relu1", "sigmoid"])
-def test_colours_follow_the_features(nonlin):
+def test_colors_follow_the_features(nonlin):
     decoder = decoder_of(colorize_templates=True, n_channels=3, template_nonlin=nonlin, color_nonlin=nonlin)
     feature = tf.random.stateless_normal([2, P, 4], [0, 0])
     colored = decoder.make_templates(feature).numpy()

@@ -63,7 +63,7 @@ def test_per_part_likelihood_against_scipy():
     got = layer(x, votes, scale, prob, presence)
 
     density = scipy.stats.norm(votes, scale[..., None]).logpdf(x[:, None]).sum(-1)  # [B, O, P]
-    # mixing logits are not normalised here
+    # mixing logits are not normalized here
     joint = np.append(np.log(prob) + density, np.full((2, 1, 4), 2 * LOG_DUMMY), 1)  # [B, O + 1, P]
     np.testing.assert_allclose(got.log_prob, (scipy.special.logsumexp(joint, 1) * presence).sum(1), rtol=1e-5)
     posterior = scipy.special.softmax(joint, 1)

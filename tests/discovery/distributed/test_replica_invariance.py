@@ -142,6 +142,6 @@ def test_replicas_take_the_steps_of_one(case):
         other_metrics, other_variables = trained(case, n, weights)
         for step in range(N_STEPS):
             assert other_metrics[step] == pytest.approx(metrics[step], rel=1e-5, abs=1e-7), (n, step)
-        # After the first step the optimiser's slots are the gradients, each element scaled by itself.
+        # After the first step the optimizer's slots are the gradients, each element scaled by itself.
         for got, want in zip(other_variables, variables, strict=True):
             assert_same_state(got, want, rtol=1e-5, slots_rtol=1e-5)

@@ -56,7 +56,7 @@ def test_replicas_equal_one(system):
 
 
 def test_gradients_of_replicas_equal_those_of_one():
-    """Clipping and optimisers hide a factor common to all gradients, so they are compared by themselves."""
+    """Clipping and optimizers hide a factor common to all gradients, so they are compared by themselves."""
     gradients = {}
     for n in (1, 2, 4):
         replicas = make_replicas("mirrored", n)
@@ -103,7 +103,7 @@ def test_batches_are_split_in_contiguous_rows():
     ],
 )
 def test_wrong_requests(strategy, replicas, message):
-    tf.constant(0)  # devices are initialised
+    tf.constant(0)  # devices are initialized
     with pytest.raises(UserError, match=message):
         make_replicas(strategy, replicas)
 

@@ -20,15 +20,15 @@ _FLAGS = (
 _HARNESS = """<!doctype html><meta charset="utf-8"><body><script>
 const page = PAGE, widths = WIDTHS, seen = {};
 function channel(c) { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }
-function numbers(colour) { return colour.match(/[\\d.]+/g).map(Number); }
-function luminance(colour) {
-  const [r, g, b] = numbers(colour).map(channel);
+function numbers(color) { return color.match(/[\\d.]+/g).map(Number); }
+function luminance(color) {
+  const [r, g, b] = numbers(color).map(channel);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 function background(element, view) {
   for (let e = element; e; e = e.parentElement) {
-    const colour = view.getComputedStyle(e).backgroundColor, alpha = numbers(colour)[3];
-    if (alpha === undefined || alpha === 1) return colour;
+    const color = view.getComputedStyle(e).backgroundColor, alpha = numbers(color)[3];
+    if (alpha === undefined || alpha === 1) return color;
   }
   return "rgb(255, 255, 255)";
 }

@@ -1,4 +1,4 @@
-"""Compares what two runs carry: weights and the optimiser's slots."""
+"""Compares what two runs carry: weights and the optimizer's slots."""
 
 from collections.abc import Mapping
 

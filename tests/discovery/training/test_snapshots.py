@@ -210,7 +210,7 @@ def test_training_state_comes_back_on_any_number_of_replicas(tmp_path):
     assert int(state.step.numpy()) == 6
 
 
-def test_state_of_another_optimiser_is_refused(tmp_path):
+def test_state_of_another_optimizer_is_refused(tmp_path):
     write_snapshot(
         tmp_path, 5, {w.path: w.numpy() for w in make_toy().weights} | {"global_step": np.int64(5)}
     )

@@ -33,9 +33,9 @@ def test_two_to_five_sprites(scenes):
     assert (scenes.factors.numpy()[counts == 2, 3:] == 0).all()
 
 
-def test_colours_are_flat_on_grey_as_the_factors_say(scenes):
+def test_colors_are_flat_on_grey_as_the_factors_say(scenes):
     images, masks, factors = (field.numpy() for field in scenes)
-    assert np.ptp(images[masks[:, 0] == 1], axis=-1).max() == 0  # grey
+    assert np.ptp(images[masks[:, 0] == 1], axis=-1).max() == 0  # gray
     for image, mask, factor in zip(images[:40], masks[:40], factors[:40], strict=True):
         for entity in range(1, 6):
             pixels = image[mask[entity] == 1]

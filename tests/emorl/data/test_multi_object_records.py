@@ -9,7 +9,7 @@ from discovery import UserError
 from emorl.data import FACTORS, DataConfig, load
 from emorl.data.multi_object_records import LAYOUTS
 
-TETROMINOES, BINARIZED, GREY, COLOURED, CLEVR = LAYOUTS
+TETROMINOES, BINARIZED, GRAY, COLORED, CLEVR = LAYOUTS
 
 BYTES = [bytes([v]) for v in range(256)]
 
@@ -133,7 +133,7 @@ def test_clevr6_has_at_most_six_objects(tmp_path):
 
 
 def test_another_data_set_than_asked_for(tmp_path):
-    write(tmp_path / "tetrominoes.tfrecords", GREY, 1)
+    write(tmp_path / "tetrominoes.tfrecords", GRAY, 1)
     with pytest.raises(UserError, match="holds multi_dsprites, but --dataset=tetrominoes"):
         load(DataConfig(data_path=str(tmp_path / "tetrominoes.tfrecords")))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from discovery import Seed
-from emorl.data.tetrominoes import BEVEL, COLOURS, SHAPES, SIZE, draw_tetrominoes, tetromino_scenes
+from emorl.data.tetrominoes import BEVEL, COLORS, SHAPES, SIZE, draw_tetrominoes, tetromino_scenes
 from tests.samples import sample
 
-# Ten real scenes: checksums of image and masks, then shape, colour, row and column of each piece.
+# Ten real scenes: checksums of image and masks, then shape, color, row and column of each piece.
 REAL = [
     (0x9F8618F2, 0x05B833A0, ".#/##/.# r 4 23; #./#./## g 11 17; #./#./## rb 10 6"),
     (0x3673ADAE, 0x728158A3, "###/..# rg 23 17; #./##/#. r 17 4; #./##/.# g 5 9"),
@@ -29,11 +29,11 @@ def many():
 
 def draw_real():
     pieces = [[piece.split() for piece in text.split("; ")] for _, _, text in REAL]
-    channels = ["".join(c for c, on in zip("rgb", colour, strict=True) if on) for colour in COLOURS]
+    channels = ["".join(c for c, on in zip("rgb", color, strict=True) if on) for color in COLORS]
     shape = np.array([[SHAPES.index(p[0]) for p in scene] for scene in pieces], np.int32)
-    colour = np.array([[channels.index(p[1]) for p in scene] for scene in pieces], np.int32)
+    color = np.array([[channels.index(p[1]) for p in scene] for scene in pieces], np.int32)
     corner = np.array([[[int(p[2]), int(p[3])] for p in scene] for scene in pieces], np.int32)
-    return draw_tetrominoes(shape, colour, corner)
+    return draw_tetrominoes(shape, color, corner)
 
 
 def test_real_scenes_are_redrawn_pixel_for_pixel():
@@ -63,7 +63,7 @@ def test_masks_are_a_partition_of_whole_pieces(many):
     np.testing.assert_array_equal(black, masks[:, 0] == 1)
 
 
-def test_seventeen_shapes_and_six_colours_are_uniform_and_as_the_factors_say(many):
+def test_seventeen_shapes_and_six_colors_are_uniform_and_as_the_factors_say(many):
     factors = many.factors.numpy()
     np.testing.assert_array_equal(
         factors[:, 0], np.eye(7)[[6] * len(factors)]
@@ -72,10 +72,10 @@ def test_seventeen_shapes_and_six_colours_are_uniform_and_as_the_factors_say(man
     shapes, counts = np.unique(factors[:, 1:, 2], return_counts=True)
     np.testing.assert_array_equal(shapes, np.arange(1, 18))
     assert counts.min() > 0.8 * counts.mean()
-    colours, counts = np.unique(factors[:, 1:, 3:6].reshape(-1, 3), axis=0, return_counts=True)
-    assert len(colours) == 6
+    colors, counts = np.unique(factors[:, 1:, 3:6].reshape(-1, 3), axis=0, return_counts=True)
+    assert len(colors) == 6
     assert counts.min() > 0.9 * counts.mean()
-    for mask, image, (x, y, shape, *colour, _) in zip(
+    for mask, image, (x, y, shape, *color, _) in zip(
         many.mask.numpy()[:50, 2], many.image.numpy()[:50], factors[:50, 2], strict=True
     ):
         rows, columns = np.nonzero(mask)
@@ -83,7 +83,7 @@ def test_seventeen_shapes_and_six_colours_are_uniform_and_as_the_factors_say(man
         cells = [[c == "#" for c in row] for row in SHAPES[int(shape) - 1].split("/")]
         box = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         np.testing.assert_array_equal(box, np.kron(cells, np.ones((5, 5))))
-        np.testing.assert_array_equal(image[mask == 1].max(axis=0), 255 * np.array(colour))
+        np.testing.assert_array_equal(image[mask == 1].max(axis=0), 255 * np.array(color))
 
 
 def test_positions_reach_every_border(many):

@@ -1,4 +1,4 @@
-"""Scenes of coloured squares, a model that sees them perfectly, and data sources of arrays."""
+"""Scenes of colored squares, a model that sees them perfectly, and data sources of arrays."""
 
 import types
 
@@ -10,8 +10,8 @@ from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.image_decoders import Decoding
 from emorl.inference_stages import EfficientMORLOutputs, Layer, Stage
 
-SIZE, K, Z = 32, 4, 4  # slots: a background and three squares; a slot: top, left, side, which colour
-COLOURS = np.array([[0.2, 0.2, 0.2], [0.8, 0.2, 0.2], [0.2, 0.8, 0.2], [0.2, 0.2, 0.8]], np.float32)
+SIZE, K, Z = 32, 4, 4  # slots: a background and three squares; a slot: top, left, side, which color
+COLORS = np.array([[0.2, 0.2, 0.2], [0.8, 0.2, 0.2], [0.2, 0.8, 0.2], [0.2, 0.2, 0.8]], np.float32)
 
 
 def source_of(arrays, batch_size):
@@ -20,22 +20,22 @@ def source_of(arrays, batch_size):
 
 
 def painted_scenes(n, seed=0, enlarged=1):
-    """Squares on dark grey: image, mask (background first, then the squares in random order) and factors.
+    """Squares on dark gray: image, mask (background first, then the squares in random order) and factors.
 
-    Factors are top, left, side and colour; visibility is 1 but for the third square of every fourth scene.
+    Factors are top, left, side and color; visibility is 1 but for the third square of every fourth scene.
     """
     rng = np.random.default_rng(seed)
-    image = np.tile(COLOURS[0], [n, SIZE, SIZE, 1])
+    image = np.tile(COLORS[0], [n, SIZE, SIZE, 1])
     mask = np.zeros([n, K, SIZE, SIZE], np.uint8)
     factors = np.zeros([n, K, 5], np.float32)
     for i in range(n):
-        colours = rng.permutation(3) + 1
+        colors = rng.permutation(3) + 1
         for j in range(3 - (i % 4 == 3)):
             side = rng.integers(8, 11)
             top, left = rng.integers(0, SIZE - side), 11 * j  # columns apart: nothing is hidden
-            image[i, top : top + side, left : left + side] = COLOURS[colours[j]]
+            image[i, top : top + side, left : left + side] = COLORS[colors[j]]
             mask[i, 1 + j, top : top + side, left : left + side] = 1
-            factors[i, 1 + j] = [top, left, side, colours[j], 1]
+            factors[i, 1 + j] = [top, left, side, colors[j], 1]
         mask[i, 0] = 1 - mask[i].sum(axis=0)
         factors[i, 0, -1] = 1
     mask = mask.repeat(enlarged, axis=2).repeat(enlarged, axis=3)
@@ -43,22 +43,22 @@ def painted_scenes(n, seed=0, enlarged=1):
 
 
 class PaintedDecoder:
-    """Paints a slot as a square of its colour; slots of colour 0 fill what no square covers."""
+    """Paints a slot as a square of its color; slots of color 0 fill what no square covers."""
 
     def render(self, slots):
         slots = tf.cast(slots, tf.float32)  # [n, z]
-        top, left, side, colour = (slots[:, i, None, None] for i in range(Z))  # [n, 1, 1] each
+        top, left, side, color = (slots[:, i, None, None] for i in range(Z))  # [n, 1, 1] each
         row, column = (tf.cast(x, tf.float32) for x in tf.meshgrid(*[tf.range(SIZE)] * 2, indexing="ij"))
         row, column = row + 0.5, column + 0.5
         inside = (row > top) & (row < top + side) & (column > left) & (column < left + side)  # [n, H, W]
-        logit = tf.where(colour < 0.5, 10.0, tf.where(inside, 20.0, 0.0))
-        rgb = tf.gather(COLOURS, tf.cast(tf.round(slots[:, 3]), tf.int32))  # [n, 3]
+        logit = tf.where(color < 0.5, 10.0, tf.where(inside, 20.0, 0.0))
+        rgb = tf.gather(COLORS, tf.cast(tf.round(slots[:, 3]), tf.int32))  # [n, 3]
         rgb = tf.broadcast_to(tf.math.log(rgb / (1 - rgb))[:, None, None], [len(slots), SIZE, SIZE, 3])
         return tf.concat([rgb, logit[..., None]], axis=-1)  # [n, H, W, 4]
 
 
 class PaintedModel:
-    """Reads the squares off the image, in the order of their colours; the KL is the images' brightness."""
+    """Reads the squares off the image, in the order of their colors; the KL is the images' brightness."""
 
     config = types.SimpleNamespace(K=K, size=SIZE, z_size=Z, stochastic_layers=1, refinement_iters=0)
     compute_dtype = "float32"
@@ -66,7 +66,7 @@ class PaintedModel:
 
     def __call__(self, images, training, seed):
         assert training is False
-        distance = tf.reduce_sum(tf.square(images[:, None] - COLOURS[:, None, None]), -1)  # [b, K, H, W]
+        distance = tf.reduce_sum(tf.square(images[:, None] - COLORS[:, None, None]), -1)  # [b, K, H, W]
         owner = tf.cast(distance < 0.1, tf.float32)
         rows, columns = tf.reduce_max(owner, axis=3), tf.reduce_max(owner, axis=2)  # [b, K, H]; [b, K, W]
         first = [tf.cast(tf.argmax(x, axis=-1), tf.float32) for x in (rows, columns)]

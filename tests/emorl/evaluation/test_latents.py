@@ -4,7 +4,7 @@ import pytest
 from discovery import UserError
 from emorl.evaluation.latents import SlotMover, activeness, find_slots, traversals
 from emorl.metrics.disentanglement import latent_ranges, sweep_values, traversal_values, traverse
-from tests.emorl.evaluation.painted import COLOURS, PaintedModel, painted_scenes, source_of
+from tests.emorl.evaluation.painted import COLORS, PaintedModel, painted_scenes, source_of
 from tests.emorl.small_models import images, make
 
 KINDS = ["mixture_iodine_gru", "slot_attention"]
@@ -67,13 +67,13 @@ def test_squares_go_where_their_latents_say():
     np.testing.assert_array_equal(first.image, found.image[0])
     np.testing.assert_allclose(first.reconstruction, first.image, atol=1e-3)
     for step, top in enumerate(first.values[0]):
-        green = np.abs(first.pictures[0, step] - COLOURS[2]).max(axis=-1) < 0.01  # [H, W]
+        green = np.abs(first.pictures[0, step] - COLORS[2]).max(axis=-1) < 0.01  # [H, W]
         rows = np.flatnonzero(green.any(axis=1))
         side = found.slots[0, 2, 2]
         assert rows.min() == np.ceil(top - 0.5)
         assert len(rows) in (side, side + 1)
     # The other squares stay.
-    red = np.abs(first.image - COLOURS[1]).max(axis=-1) < 0.01
+    red = np.abs(first.image - COLORS[1]).max(axis=-1) < 0.01
     np.testing.assert_allclose(
         first.pictures[..., red, :], first.image[red][None, None] + 0 * first.pictures[..., red, :], atol=1e-3
     )

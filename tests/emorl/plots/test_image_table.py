@@ -5,9 +5,9 @@ from emorl.plots.image_table import FULL_WIDTH, GAP, Block, as_pixels, below_eac
 
 
 def tiles(R, N, H, W, low=0.1):
-    """Tiles of one grey each, all different."""
-    greys = np.linspace(low, 0.7, R * N).reshape(R, N, 1, 1, 1)
-    return greys * np.ones([R, N, H, W, 1]), np.round(255 * greys[..., 0, 0, 0]).astype(np.uint8)
+    """Tiles of one gray each, all different."""
+    grays = np.linspace(low, 0.7, R * N).reshape(R, N, 1, 1, 1)
+    return grays * np.ones([R, N, H, W, 1]), np.round(255 * grays[..., 0, 0, 0]).astype(np.uint8)
 
 
 def test_tiles_lie_in_order_block_after_block():

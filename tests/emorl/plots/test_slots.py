@@ -5,7 +5,7 @@ from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
 from emorl.plots import emorl_plots, stages_picture
 from emorl.plots.segmentation_colors import segmentation_colors
 from emorl.plots.slots import segmentation_picture
-from tests.emorl.evaluation.painted import COLOURS, PaintedModel, painted_scenes
+from tests.emorl.evaluation.painted import COLORS, PaintedModel, painted_scenes
 from tests.emorl.small_models import SIZE, images, make
 
 
@@ -26,8 +26,8 @@ def test_pictures_show_what_the_model_sees():
     pictures = emorl_plots(PaintedModel(), scenes)
     for name in ("reconstructions", "slots"):
         pixels = {tuple(pixel) for pixel in pictures[name].reshape(-1, 3)}
-        for colour in COLOURS:
-            assert tuple(np.round(255 * colour).astype(int)) in pixels, name
+        for color in COLORS:
+            assert tuple(np.round(255 * color).astype(int)) in pixels, name
     without = emorl_plots(PaintedModel(), {"image": scenes["image"]})
     assert without["reconstructions"].shape[1] < pictures["reconstructions"].shape[1]
 
@@ -53,7 +53,7 @@ def test_segmentations():
     picture = segmentation_picture(masks)  # [2, 8, 8, 3]
     labels = masks[..., 0].argmax(axis=1)
     np.testing.assert_array_equal(picture, segmentation_colors(labels))
-    colours = segmentation_colors(np.arange(12)[None], background=True)[0]
-    np.testing.assert_array_equal(colours[0], 0)
-    distances = np.linalg.norm(colours[:, None] - colours, axis=-1) + 9 * np.eye(12)
+    colors = segmentation_colors(np.arange(12)[None], background=True)[0]
+    np.testing.assert_array_equal(colors[0], 0)
+    distances = np.linalg.norm(colors[:, None] - colors, axis=-1) + 9 * np.eye(12)
     assert distances.min() > 0.1  # no two look alike

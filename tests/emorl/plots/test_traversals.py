@@ -8,13 +8,13 @@ from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_
 
 @pytest.mark.parametrize(("z", "side"), [(3, 40), (32, 35), (64, 96)])
 def test_every_tile_is_there_and_fits_a_screen(z, side):
-    greys = np.linspace(0.1, 0.7, 8 * z).reshape(z, 8)
-    pictures = greys[..., None, None, None] * np.ones([side, side, 3])
+    grays = np.linspace(0.1, 0.7, 8 * z).reshape(z, 8)
+    pictures = grays[..., None, None, None] * np.ones([side, side, 3])
     black = np.zeros([side, side, 3])
-    moved = Traversal(pictures, greys, black, black, np.zeros([4, side, side, 1]))
+    moved = Traversal(pictures, grays, black, black, np.zeros([4, side, side, 1]))
     picture = traversal_picture(moved, 1)
     assert picture.shape[1] <= 1700
-    assert np.isin(np.round(255 * greys).astype(np.uint8), np.unique(picture)).all()
+    assert np.isin(np.round(255 * grays).astype(np.uint8), np.unique(picture)).all()
 
 
 def test_squares_move():
@@ -22,4 +22,4 @@ def test_squares_move():
     ranges = np.array([[0.0, 22.0], [0.0, 22.0], [6.0, 14.0], [1.0, 3.0]])
     (moved,) = traversals(SlotMover(PaintedModel()), found, 2, ranges)
     picture = traversal_picture(moved, 2)
-    assert (picture == 204).any()  # the squares' colour, 0.8
+    assert (picture == 204).any()  # the squares' color, 0.8

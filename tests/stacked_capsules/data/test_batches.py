@@ -11,7 +11,7 @@ from stacked_capsules.data.batches import from_arrays
 
 
 def numbered(n, size=4):
-    """Image i is of the grey level i + 1 all over, its label is i."""
+    """Image i is of the gray level i + 1 all over, its label is i."""
     levels = np.arange(1, n + 1, dtype=np.uint8)  # [n]
     return {"image": np.tile(levels[:, None, None, None], [1, size, size, 1]), "label": np.arange(n)}
 
@@ -123,11 +123,11 @@ def test_validation_images_have_one_place_each_and_training_images_move():
 
 
 def test_pixels_become_floats_exactly_and_batches_have_static_shapes():
-    grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    gray = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     floats = np.linspace(0.0, 1.0, 256, dtype=np.float64).reshape(1, 16, 16, 1)
-    source = from_arrays({"image": grey}, {"image": floats}, batch_size=1, canvas_size=16)
+    source = from_arrays({"image": gray}, {"image": floats}, batch_size=1, canvas_size=16)
     (train,), (valid,) = first(source.train(0), 1), first(source.valid(0), 1)
-    np.testing.assert_array_equal(train["image"], grey.astype(np.float32) / np.float32(255.0))
+    np.testing.assert_array_equal(train["image"], gray.astype(np.float32) / np.float32(255.0))
     np.testing.assert_array_equal(valid["image"], floats.astype(np.float32))
     assert train.keys() == {"image"}, "labels are optional"
     assert source.train(0).element_spec["image"] == tf.TensorSpec([1, 16, 16, 1], tf.float32)

@@ -91,7 +91,7 @@ def test_geometry_by_hand():
     np.testing.assert_allclose(corners, (raw - raw.min()) / np.ptp(raw) * 2.0 - 1.0, atol=1e-6)
 
 
-def test_absent_points_take_part_in_normalisation():
+def test_absent_points_take_part_in_normalization():
     moved = still(
         1, GROUPS, presence=np.array([[1.0, 0.0, 1.0]]), translation=np.array([[[0, 0], [1, 1], [0, 0]]])
     )
@@ -112,7 +112,7 @@ def test_a_compound_carries_copies_of_one_pattern_at_the_corners_of_another():
     assert data["pattern_presence"].shape == (8, 2)
 
 
-def test_noise_has_its_standard_deviation_before_normalisation():
+def test_noise_has_its_standard_deviation_before_normalization():
     quiet, noisy = (
         still(500, GROUPS),
         still(500, GROUPS, noise=np.random.default_rng(0).normal(size=[500, 11, 2])),

@@ -22,10 +22,10 @@ def test_upsampling_keeps_brightness_and_position():
     large = upsample(digits) / 255.0
     np.testing.assert_allclose(large.mean(axis=(1, 2)), digits.mean(axis=(1, 2)) / 16.0, atol=0.03)
     for axis in (1, 2):
-        centre = (large * np.expand_dims((np.arange(28) + 0.5) / 28, (0, 3, 3 - axis))).sum((1, 2, 3))
+        center = (large * np.expand_dims((np.arange(28) + 0.5) / 28, (0, 3, 3 - axis))).sum((1, 2, 3))
         expected = (digits * np.expand_dims((np.arange(8) + 0.5) / 8, (0, 3, 3 - axis))).sum((1, 2, 3))
         np.testing.assert_allclose(
-            centre / large.sum((1, 2, 3)), expected / digits.sum((1, 2, 3)), atol=0.02, err_msg=str(axis)
+            center / large.sum((1, 2, 3)), expected / digits.sum((1, 2, 3)), atol=0.02, err_msg=str(axis)
         )
     assert (upsample(np.full([1, 8, 8, 1], 16.0)) == 255).all()
 

@@ -105,8 +105,8 @@ def test_truncated_and_missing_files_are_named(tmp_path):
     short, records = copy("short")  # truncated between two records
     kept = list(tf.data.TFRecordDataset(str(records)).take(N_TRAIN - 1).as_numpy_iterator())
     with tf.io.TFRecordWriter(str(records)) as writer:
-        for serialised in kept:
-            writer.write(serialised)
+        for serialized in kept:
+            writer.write(serialized)
     for folder in (truncated, missing, short):
         with pytest.raises(
             UserError, match=rf"{folder.name}/cifar10/3.0.2: prepared TFDS data that cannot be"

@@ -26,7 +26,7 @@ def whole(source, name):
 
 
 def record(**features):
-    """Returns one serialised record; bytes stay bytes, the rest are integers."""
+    """Returns one serialized record; bytes stay bytes, the rest are integers."""
     wrapped = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         if isinstance(value, bytes)
@@ -38,8 +38,8 @@ def record(**features):
 
 def write_records(path, *records):
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for serialised in records:
-            writer.write(serialised)
+        for serialized in records:
+            writer.write(serialized)
 
 
 GOOD = {"image_raw": bytes(range(108)), "height": 6, "width": 6, "depth": 3, "label": 1}

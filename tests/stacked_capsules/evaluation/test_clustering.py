@@ -10,8 +10,8 @@ from stacked_capsules.evaluation.clustering import bipartite_match, contingency_
 
 
 def blobs(rng, labels, n_dims=5, spread=0.05):
-    centres = 3.0 * np.eye(n_dims)[:, :n_dims]  # [classes, D]
-    return (centres[labels] + spread * rng.standard_normal((len(labels), n_dims))).astype(np.float32)
+    centers = 3.0 * np.eye(n_dims)[:, :n_dims]  # [classes, D]
+    return (centers[labels] + spread * rng.standard_normal((len(labels), n_dims))).astype(np.float32)
 
 
 def test_matching_by_hand():

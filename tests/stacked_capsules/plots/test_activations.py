@@ -9,9 +9,9 @@ def test_cells_are_in_reading_order():
     values = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
     image = activation_image(values, 30)  # 3 x 3 cells of 10 pixels
     assert image.shape == (30, 30, 3)
-    centres = image[5::10, 5::10].reshape(9, 3)
-    np.testing.assert_array_equal(centres[:5], matplotlib.colormaps["viridis"](values)[:, :3])
-    np.testing.assert_array_equal(centres[5:], 1.0)
+    centers = image[5::10, 5::10].reshape(9, 3)
+    np.testing.assert_array_equal(centers[:5], matplotlib.colormaps["viridis"](values)[:, :3])
+    np.testing.assert_array_equal(centers[5:], 1.0)
     np.testing.assert_array_equal(image[9], 1.0)  # a seam
 
 

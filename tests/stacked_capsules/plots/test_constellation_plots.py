@@ -54,7 +54,7 @@ def test_shapes_and_outlines_differ():
     assert canvas_with([(0, 0)], filled=False).sum() < inked[0].sum()
 
 
-def test_votes_have_the_colour_of_their_capsule_and_absent_points_none():
+def test_votes_have_the_color_of_their_capsule_and_absent_points_none():
     points = np.array([[[0.0, 0.0], [0.5, 0.5], [-0.5, 0.5]]])
     colors = capsule_colors(3)
 
@@ -78,7 +78,7 @@ def test_legend_bars_are_as_long_as_capsules_are_present():
 
 
 @pytest.mark.parametrize("n_caps", [1, 3, 10, 11, 40])
-def test_every_capsule_has_its_own_colour(n_caps):
+def test_every_capsule_has_its_own_color(n_caps):
     colors = capsule_colors(n_caps)
     assert len(np.unique(colors, axis=0)) == n_caps
     assert colors.max(1).min() > 90  # none is lost on black
