@@ -25,9 +25,9 @@ def test_arrays_and_tensors_become_float32(kind):
     [
         ((255 * IMAGES).astype(np.uint8), "they are uint8, not floats in [0, 1]: give images / 255"),
         (np.ones((2, 4, 5, 3), bool), "they are bool"),
-        (255 * IMAGES, "go from 0 to 255"),
-        (IMAGES - 0.5, "go from -0.5 to 0.5"),
-        (IMAGES * np.nan, "go from nan to nan"),
+        (255 * IMAGES, "range from 0 to 255"),
+        (IMAGES - 0.5, "range from -0.5 to 0.5"),
+        (IMAGES * np.nan, "range from nan to nan"),
         (IMAGES[0], "[B, 4, 5, 3], not one of [4, 5, 3]; add an axis for the batch: images[None]"),
         (IMAGES[:, :3], "[B, 4, 5, 3], not one of [2, 3, 5, 3]"),
         ("cat.png", "not one of []"),

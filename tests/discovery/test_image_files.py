@@ -98,7 +98,7 @@ def test_files_that_are_no_images_are_named_together(tmp_path):
     saved(paths[6], plain("RGB", 0), format="WEBP")
     with pytest.raises(
         UserError,
-        match=r"2\.png: cannot be read as PNG or JPEG .*; 3 more of 8: 4\.png, 5\.png, \.\.\.; mend",
+        match=r"2\.png: cannot be read as PNG or JPEG .*; 3 more of 8: 4\.png, 5\.png, \.\.\.; fix",
     ) as caught:
         read_images(paths, 5, 1)
     assert "\n" not in str(caught.value)

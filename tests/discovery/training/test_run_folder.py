@@ -29,7 +29,7 @@ def test_template():
     assert folder_of_run("/x/{name}/y", "a") == Path("/x/a/y")
     assert folder_of_run("plain", "a") == Path("plain")
     for logdir in ("{nme}", "{", "{0}"):
-        with pytest.raises(UserError, match="no template"):
+        with pytest.raises(UserError, match="not a template"):
             folder_of_run(logdir, "a")
     for name in ("", "..", "a/b"):
         with pytest.raises(UserError, match="cannot name a run"):
