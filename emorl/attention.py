@@ -10,6 +10,9 @@ EPSILON = 1e-8
 def slot_attention(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Softmax over slots, then a weighted mean over inputs (Slot Attention, algorithm 1).
 
+    EMORL, section 3.2, slot attention: where a slot looks: softmax over slots of k q^T / sqrt(d), normalized
+    over places.
+
     Args:
         queries: float32 [B, K, z], one per slot, already scaled.
         keys: float32 [B, N, z], one per input.

@@ -43,7 +43,10 @@ def std_of_variance_logit(logit: tf.Tensor) -> tf.Tensor:
 
 
 def kl_divergence(q: DiagonalGaussian, p: DiagonalGaussian) -> tf.Tensor:
-    """KL(q || p), summed over the last axis: [..., z] -> [...]."""
+    """KL(q || p), summed over the last axis: [..., z] -> [...].
+
+    EMORL, section 3.2, KL of diagonal Gaussians: KL(q || p).
+    """
     variance_ratio = tf.square(q.std / p.std)  # [..., z]
     distance = tf.square((q.mean - p.mean) / p.std)  # [..., z]
     return 0.5 * tf.reduce_sum(variance_ratio + distance - 1.0 - tf.math.log(variance_ratio), -1)

@@ -92,7 +92,10 @@ class DualGRU(keras.layers.Layer):
         self.variance_gru.build(half)
 
     def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        """Steps `state` [..., 2z] with `inputs` [..., 2 in]: first halves mean, second variance."""
+        """Steps `state` [..., 2z] with `inputs` [..., 2 in]: first halves mean, second variance.
+
+        EMORL, section 3.2, DualGRU: means and variances updated apart: [mu, sigma] <- [GRU_mu, GRU_sigma].
+        """
         mean_input, variance_input = tf.split(inputs, 2, axis=-1)
         mean, variance = tf.split(state, 2, axis=-1)
         return tf.concat(

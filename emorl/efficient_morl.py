@@ -87,6 +87,9 @@ class EfficientMORL(SceneInference, TrainableModel):
     ) -> EfficientMORLOutputs:
         """Infers slots, decodes them and refines them.
 
+        EMORL, section 3.2, reversed prior++: refined posteriors are held against p(z^1 | z^2): KL(q_i(z | x)
+        || p(z^1 | z^2)).
+
         Args:
             images: float32 [B, H, W, 3] in [0, 1].
             training: what the gradient and the noise depend on, as the class says.
@@ -189,6 +192,9 @@ class EfficientMORL(SceneInference, TrainableModel):
         kl_beta: float | None = None,
     ) -> tuple[tf.Tensor, Metrics]:
         """The loss over all stages, the earlier weighing more: stage i by (I + 3 - i) / (I + 1).
+
+        EMORL, section 3.3, refinement loss over all stages: L = sum_i (I + 3 - i) / (I + 1) L_i, L_i = NLL_i
+        + KL_i.
 
         Args:
             batch: not read; the likelihoods stand in the outputs.

@@ -45,6 +45,9 @@ class GECO(NamedTuple):
     def next_state(self, state: GECOState, nll: tf.Tensor, step: tf.Tensor | int) -> GECOState:
         """The state after training step `step`, whose negative log-likelihood was `nll`.
 
+        GECO (Rezende and Viola, 2018), the reconstruction as a constraint: beta <- max(0.55, beta - step
+        C_ema), C = target - NLL.
+
         Unchanged before the warm start; there the average starts, after it average and beta move.
         """
         step = tf.cast(step, tf.int64)
@@ -64,6 +67,8 @@ def multiplier(beta: tf.Tensor) -> tf.Tensor:
 
 def constraint(state: GECOState, nll: tf.Tensor) -> tf.Tensor:
     """What takes the place of `nll` in the loss: the value is minus multiplier times C_ema.
+
+    GECO (Rezende and Viola, 2018), term of the loss: softplus(beta) (NLL - target), by its moving average.
 
     Its gradient is that of multiplier times `nll`.
     """

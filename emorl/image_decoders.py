@@ -79,7 +79,10 @@ class ImageDecoder(keras.layers.Layer):
             channels = convolution.filters
 
     def call(self, slots: tf.Tensor) -> Decoding:
-        """Decodes slots [B, K, z]."""
+        """Decodes slots [B, K, z].
+
+        EMORL, generative model, mixing: masks and colors of the slots: pi_ik = softmax_k, y_ik = g(z_k).
+        """
         n_slots, size = slots.shape[1], self.size
         x = tf.cast(self.render(tf.reshape(slots, [-1, self.z_size])), slots.dtype)  # [B * K, H, W, 4]
         x = tf.reshape(x, [-1, n_slots, size, size, OUTPUTS])  # [B, K, H, W, 4]

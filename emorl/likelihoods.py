@@ -20,6 +20,9 @@ def gaussian_nll(
 ) -> tf.Tensor:
     """One Gaussian per value, around the slots' means mixed by their masks.
 
+    EMORL, generative model, image likelihood of the slots' mixed image: log p(x | z) = sum_i log N(x_i |
+    sum_k pi_ik y_ik, sigma^2).
+
     Args:
         images: float32 [B, H, W, C] in [0, 1].
         means: float32 [B, K, H, W, C] in [0, 1].
@@ -36,7 +39,11 @@ def gaussian_nll(
 def mixture_nll(
     images: tf.Tensor, means: tf.Tensor, mask_log_probs: tf.Tensor, log_scale: float
 ) -> tf.Tensor:
-    """A mixture of the slots' Gaussians, for each channel on its own; arguments as `gaussian_nll`."""
+    """A mixture of the slots' Gaussians, for each channel on its own; arguments as `gaussian_nll`.
+
+    EMORL, generative model, image likelihood, mixture over slots: log p(x | z) = sum_i log sum_k pi_ik N(x_i
+    | y_ik, sigma^2).
+    """
     log_joint = mask_log_probs + _log_density(images[:, None], means, log_scale)  # [B, K, H, W, C]
     return -tf.reduce_sum(tf.reduce_logsumexp(log_joint, axis=1), axis=[1, 2, 3])
 

@@ -67,6 +67,9 @@ def hierarchical_kl(
 ) -> tuple[tf.Tensor, DiagonalGaussian]:
     """KL of all layers' posteriors to their priors, each conditional on a fresh sample of its neighbour.
 
+    EMORL, section 3.2, hierarchical prior, reversed prior: KL = sum_l KL(q(z^l | .) || p(z^l | z^(l+1))),
+    p(z^L) = N(0, 1).
+
     Reversed (EMORL, section 3.2): the last layer's prior is N(0, 1), layer l's conditions on layer l + 1.
     Bottom-up: the first layer's is N(0, 1), layer l's conditions on layer l - 1.
 

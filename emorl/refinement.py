@@ -53,6 +53,9 @@ class RefinementNetwork(keras.layers.Layer):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One refinement step.
 
+        EMORL, section 3.3, refinement of the last posterior: lambda_(i+1) = lambda_i + f(lambda_i,
+        grad_lambda L_i).
+
         Args:
             parameters: [B, K, 2z], means and variance logits.
             gradient: [B, K, 2z], of the loss in `parameters`; no gradient flows back through it.

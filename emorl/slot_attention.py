@@ -91,6 +91,9 @@ class SlotAttention(SceneInference, TrainableModel):
     ) -> SlotAttentionOutputs:
         """Finds slots and decodes them.
 
+        Slot Attention (Locatello et al., 2020), slots: iterated attention over the image's features: slots <-
+        GRU(slots, attention @ values) + MLP.
+
         Args:
             images: float32 [B, H, W, 3] in [0, 1].
             training: whether noise differs between images.
@@ -139,7 +142,10 @@ class SlotAttention(SceneInference, TrainableModel):
     def losses(
         self, batch: Batch, outputs: SlotAttentionOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """The mean over images of the squared error's sum: `loss`; and per color value: `mse`."""
+        """The mean over images of the squared error's sum: `loss`; and per color value: `mse`.
+
+        Slot Attention (Locatello et al., 2020), loss: squared error of the reconstruction: L = |x - x'|^2.
+        """
         del batch
         error = outputs.squared_error
         sums = batch_sum(tf.stack([tf.reduce_sum(error), tf.cast(tf.shape(error)[0], error.dtype)]))  # [2]

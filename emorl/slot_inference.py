@@ -129,6 +129,8 @@ class SlotInference(keras.layers.Layer):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One stochastic layer: attention, recurrence, and a residual MLP for means and for variances.
 
+        EMORL, section 3.2, bottom-up inference: posterior of layer l: q(z^l | z^(l-1), x) = N(mu^l, sigma^l).
+
         Args:
             slots: [B, K, z], sample of the layer below.
             parameters: [B, K, 2z], posterior of the layer below.

@@ -106,6 +106,8 @@ def attend(
 ) -> tf.Tensor:
     """Averages values with weights softmax(scale q.k).
 
+    SCAE, section 2.3, attention between sets: softmax(Q K^T / sqrt(d)) V.
+
     Args:
         queries: [..., N, d].
         keys: [..., M, d].

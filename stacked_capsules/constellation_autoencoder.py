@@ -196,7 +196,10 @@ class ConstellationAutoencoder(TrainableModel):
     def losses(
         self, batch: Batch, outputs: ConstellationOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """Returns the loss and its terms; with `pattern_id` in the batch, the segmentation accuracy too."""
+        """Returns the loss and its terms; with `pattern_id` in the batch, the segmentation accuracy too.
+
+        SCAE, section 2.1, loss of the constellation model: L = -log p(x) + sparsity.
+        """
         _, presence = self._points(self.inputs_of(batch))
         objects, votes = outputs.objects, outputs.votes
         n_points = presence.shape[1]

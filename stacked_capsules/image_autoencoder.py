@@ -132,7 +132,11 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         )
 
     def object_presences(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns prior presences, in [0, 1], and posterior ones, in [0, P], of the objects, each [B, O]."""
+        """Returns prior presences, in [0, 1], and posterior ones, in [0, P], of the objects, each [B, O].
+
+        SCAE, section 2.4, prior presence and posterior presence of objects: prior a_k; posterior sum_m p(k |
+        x_m).
+        """
         inferred, _ = self._infer(images, False, None)
         return inferred["caps_presence_prob"], inferred["mass_explained_by_capsule"]
 

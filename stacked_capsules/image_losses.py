@@ -21,7 +21,10 @@ class ImageLosses:
     def losses(
         self, batch: Batch, outputs: ImageAutoencoderOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """Returns the loss and its terms; those of the probes need `label` in the batch."""
+        """Returns the loss and its terms; those of the probes need `label` in the batch.
+
+        SCAE, section 2.4, loss of the image model: L = -log p(y) - log p(x, d) + sparsity.
+        """
         parts = self._terms_of_parts(batch["image"], outputs.parts.presence, outputs.reconstruction)
         objects, sums = self._terms_of_objects(batch, outputs._asdict())
         return self._total({**parts, **objects}, sums, batch_sum, [self])

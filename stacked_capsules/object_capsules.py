@@ -126,6 +126,8 @@ class CapsuleLayer(keras.layers.Layer):
     ) -> ObjectCapsules:
         """Casts votes.
 
+        SCAE, section 2.1, vote: a part's pose as its object predicts it: V_kn = OV_k OP_kn.
+
         Args:
             features: [B, O, d], an encoding for each capsule.
             parent_transform: [B, O, 1, 3, 3], object-to-viewer maps given by capsules above; None: predicted.

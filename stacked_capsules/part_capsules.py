@@ -131,6 +131,9 @@ class PartCapsuleEncoder(keras.layers.Layer):
     def call(self, images: tf.Tensor, training: bool = False, seed: Seed | int | None = None) -> PartCapsules:
         """Infers parts.
 
+        SCAE, section 2.2, part capsules: poses, presences and special features of parts: x_m, d_m, z_m =
+        h_enc(y).
+
         Args:
             images: [B, H, W, C].
             training: Whether to add noise to the presence logits.

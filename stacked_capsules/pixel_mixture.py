@@ -1,4 +1,4 @@
-"""Likelihood of an image whose pixels are explained by one of several templates each (SCAE, equation 5)."""
+"""Likelihood of an image whose pixels are explained by one of several templates each (SCAE, section 2.2)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class PixelMixture(NamedTuple):
         return tf.nn.softmax(self.mixing_logits, 1)
 
     def log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        """Log-density of every pixel and channel of x: [B, H, W, C] -> [B, H, W, C]."""
+        """Log-density of every pixel and channel of x: [B, H, W, C] -> [B, H, W, C].
+
+        SCAE, section 2.2, image likelihood: p(y) = prod_ij sum_m p_mij N(y_ij | T'_mij^c, sigma^2).
+        """
         z = (x[:, tf.newaxis] - self.loc) / self.scale  # [B, K, H, W, C]
         log_density = self._peak_log_density() - 0.5 * tf.square(z)
         return tf.reduce_logsumexp(log_density + self.mixing_log_prob, 1)
@@ -76,7 +79,10 @@ class PixelMixture(NamedTuple):
 
 
 def with_presence(mixing_logits: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
-    """Scales mixing probabilities by presences: logits [B, K, ...], presence [B or 1, K] -> logits."""
+    """Scales mixing probabilities by presences: logits [B, K, ...], presence [B or 1, K] -> logits.
+
+    SCAE, section 2.2, mixing probability of a part at a pixel: p_mij proportional to d_m T'_mij^a.
+    """
     return mixing_logits + _per_component(safe_log(presence), mixing_logits)
 
 

@@ -12,6 +12,8 @@ NOISE_TYPES = ("none", "uniform", "logistic", "normal")
 def presence_noise(kind: str, scale: float, like: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Draws noise that is centered at zero.
 
+    SCAE, section 2.4, noise on presence logits: a_k = sigmoid(logit_k + noise).
+
     Args:
         kind: "uniform" (`scale` wide), "logistic" or "normal" (of scale `scale`), or "none".
         scale: Width or scale of the noise.

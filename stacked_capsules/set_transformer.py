@@ -111,6 +111,9 @@ class SetTransformer(keras.layers.Layer):
     ) -> tf.Tensor:
         """Encodes the points.
 
+        SCAE, section 2.3, encoding of the objects: Set Transformer: c_1:K = h_caps(x_1:M, d_1:M, z_1:M,
+        T_1:M).
+
         Args:
             x: [B, N, d], the points.
             presence: [B, N] in [0, 1], how far each point is there; None: all are.

@@ -10,7 +10,10 @@ from stacked_capsules.safe_math import normalize, safe_log
 
 
 def within_example(kind: str, presence: tf.Tensor, n_classes: float, constant: float = 0.0) -> tf.Tensor:
-    """How far each example is from having few active capsules; to be minimised, as a mean over the batch.
+    """How far each example is from having few active capsules; to be minimized, as a mean over the batch.
+
+    SCAE, section 2.4, sparsity within an example, prior (l2) and posterior (entropy): (sum_k a_bk - K / C)^2,
+    or H(a_b).
 
     Args:
         kind: "entropy" or "kl" (to the uniform distribution, negated) of the example's share of each capsule,
@@ -31,7 +34,9 @@ def within_example(kind: str, presence: tf.Tensor, n_classes: float, constant: f
 def between_examples(
     kind: str, presence_sum: tf.Tensor, batch_size: tf.Tensor, n_classes: float
 ) -> tf.Tensor:
-    """How evenly the examples spread over the capsules; to be maximised.
+    """How evenly the examples spread over the capsules; to be maximized.
+
+    SCAE, section 2.4, sparsity between examples, likewise: -mean_k (sum_b a_bk - B / C)^2, or H(sum_b a_b).
 
     Args:
         kind: As for `within_example`; "l2" is minus the mean squared distance of the capsules' sums from

@@ -145,6 +145,8 @@ class TemplateDecoder(keras.layers.Layer):
     def make_templates(self, feature: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the templates.
 
+        SCAE, section 2.2, colored templates: T_m^c = c_m T_m, c_m = MLP(z_m).
+
         Args:
             feature: [B, P, F], which decides their colors if the decoder colors templates.
 
@@ -170,6 +172,8 @@ class TemplateDecoder(keras.layers.Layer):
         background: tf.Tensor | None = None,
     ) -> DecodedImage:
         """Renders parts.
+
+        SCAE, section 2.2, templates at their poses: T'_m = TransformImage(T_m, x_m).
 
         Args:
             pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to canvas.

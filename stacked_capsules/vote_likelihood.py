@@ -100,6 +100,8 @@ class VoteLikelihood(_Likelihood):
     ) -> VoteExplanation:
         """Explains parts.
 
+        SCAE, section 2.3, part likelihood: p(x, d) = prod_m [sum_k a_k a_km N(x_m | mu_km, lambda_km)]^d_m.
+
         Args:
             x: [B, P, D], the parts' poses.
             votes: [B, O, P, D].
@@ -166,6 +168,9 @@ class OrderInvariantVoteLikelihood(_Likelihood):
         presence: tf.Tensor | None = None,
     ) -> VoteExplanation:
         """Explains points.
+
+        SCAE, section 2.1, point likelihood: constellations, votes in any order: p(x) = prod_m sum_kn a_k a_kn
+        / (sum_ij a_i a_ij) N(x_m | mu_kn, lambda_kn).
 
         Args:
             x: [B, N, D].
