@@ -57,8 +57,8 @@ MAIN_SCORES = {
 #: How PNG files begin.
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-#: Entries of scores that are paths.
-_WRITTEN = ("snapshot", "tsne_picture", "pictures", "gifs")
+#: Entries of scores that are paths, or name some.
+_WRITTEN = ("snapshot", "data", "tsne_picture", "pictures", "gifs")
 
 
 def main(_) -> None:
