@@ -8,8 +8,9 @@ Flags of the run are read from its flags.txt; those given here win.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -17,6 +18,9 @@ from discovery import UserError
 
 from . import entry_point, evaluated_run, scae_flags
 from .help_text import topic
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FLAGS = flags.FLAGS
 
@@ -30,11 +34,9 @@ flags.DEFINE_string(
 
 def main(_) -> None:
     """Scores the model, prints two tables, writes JSON and the picture."""
-    from PIL import Image
-
     from stacked_capsules.evaluation.image_evaluation import evaluate_images
-    from stacked_capsules.plots import tsne_plot
 
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     run = evaluated_run.open_run(("scae",), scae_flags.make_model, scae_flags.load_data)
     n_classes = scae_flags.data_config().n_classes
     scores, collected = evaluate_images(run.model, run.data, n_classes, FLAGS.seed)
@@ -45,17 +47,33 @@ def main(_) -> None:
     if FLAGS.tsne_figure_name:
         name = Path(FLAGS.tsne_figure_name)
         path = run.results / f"{name.stem}{evaluated_run.mark(run.changed)}{name.suffix}"
-        valid = collected["valid"]
-        picture = tsne_plot(valid["posterior"], valid.get("label"), FLAGS.seed)
-        try:
-            run.results.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot write {path}: {error}; choose another --tsne_figure_name") from None
-        scores["tsne_picture"] = str(path)
-        print(f"t-SNE picture: {path}")
+        scores["tsne_picture"] = draw_tsne(collected["valid"], path)
     for path in evaluated_run.write_scores(run, "eval_mnist", scores):
         print(f"scores: {path}")
+
+
+def draw_tsne(collected: dict[str, np.ndarray], path: Path) -> str | None:
+    """Draws the posterior presences of a set; returns the picture's path, None where there are too few.
+
+    Raises:
+        UserError: the picture cannot be written.
+    """
+    from PIL import Image
+
+    from stacked_capsules.plots import tsne_plot
+
+    try:
+        picture = tsne_plot(collected["posterior"], collected.get("label"), FLAGS.seed)
+    except UserError as error:  # the scores are of use without it
+        print(f"warning: no t-SNE picture: {error}")
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {path}: {error}; choose another --tsne_figure_name") from None
+    print(f"t-SNE picture: {path}")
+    return str(path)
 
 
 def score_lines(scores: dict[str, Any]) -> list[str]:
@@ -90,11 +108,12 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
     return lines
 
 
-def table_line(title: str, accuracies: dict[str, float]) -> str:
+def table_line(title: str, accuracies: dict[str, float | None]) -> str:
     """Formats one accuracy for each set."""
     from stacked_capsules.evaluation.image_evaluation import SPLITS
 
-    return f"  {title:<32}" + "".join(f"{accuracies[split]:>18.4f}" for split in SPLITS)
+    values = ["none" if accuracies[split] is None else f"{accuracies[split]:.4f}" for split in SPLITS]
+    return f"  {title:<32}" + "".join(f"{value:>18}" for value in values)
 
 
 if __name__ == "__main__":

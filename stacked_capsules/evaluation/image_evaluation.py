@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ class ImageEvaluation(NamedTuple):
     Attributes:
         scores: for JSON: n_examples {split}, linear {feature: {split}} or None without probes, unsupervised
             {refit, transfer: {feature or "pixels": {split}}} and n_pixel_examples {split}, both None without
-            labels; accuracies in [0, 1].
+            labels; accuracies in [0, 1], None where a set has fewer examples than there are clusters.
         collected: split -> arrays "prior" [N, O], "posterior" [N, O], and, where they exist, "label" [N],
             "prior_class" and "posterior_class" [N].
     """
@@ -46,7 +47,7 @@ def evaluate_images(
         seed: of k-means.
 
     Raises:
-        UserError: a set is too small, a label out of range or a presence or pixel not finite.
+        UserError: a set is empty, a label out of range or a presence or pixel not finite.
     """
     infer = compiled_inference(model, presences_and_classes, seed)
     collected = {split: collect(infer, source.whole(split)) for split in SPLITS}
@@ -106,22 +107,34 @@ def linear_accuracies(collected: dict[str, dict[str, np.ndarray]]) -> dict[str, 
 
 def unsupervised_accuracies(
     collected: dict[str, dict[str, np.ndarray]], features: Sequence[str], n_classes: int, seed: int = 0
-) -> dict[str, dict[str, dict[str, float]]] | None:
+) -> dict[str, dict[str, dict[str, float | None]]] | None:
     """Scores clusters of each of the features, in both protocols; None without labels.
 
     `refit` clusters the set that is scored, `transfer` scores the clusters and classes of the training set.
+    Where a set has fewer examples than clusters, a warning says so, and scores of its clusters are None.
     """
     if any("label" not in arrays for arrays in collected.values()):
         return None
+    sizes = {split: len(arrays["label"]) for split, arrays in collected.items()}
+    for split, n in sizes.items():
+        if n < n_classes:
+            warnings.warn(
+                f"k-means: {n} {split} examples cannot form {n_classes} clusters, so there is no such score; "
+                "evaluate on a larger set",
+                stacklevel=2,
+            )
     scores = {"refit": {}, "transfer": {}}
     for feature in features:
         fitted = {
             split: fit_cluster_classifier(arrays[feature], arrays["label"], n_classes, seed)
             for split, arrays in collected.items()
+            if sizes[split] >= n_classes
         }
-        scores["refit"][feature] = {split: fitted[split].accuracy for split in collected}
+        scores["refit"][feature] = {
+            split: fitted[split].accuracy if split in fitted else None for split in collected
+        }
         scores["transfer"][feature] = {
-            split: fitted["train"].transfer(arrays[feature], arrays["label"])
+            split: fitted["train"].transfer(arrays[feature], arrays["label"]) if "train" in fitted else None
             for split, arrays in collected.items()
         }
     return scores

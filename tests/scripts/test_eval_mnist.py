@@ -7,6 +7,7 @@ from PIL import Image
 from discovery.training.run_folder import write_flags
 from discovery.training.snapshots import write_snapshot
 from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
+from stacked_capsules.data import tfrecord
 from stacked_capsules.seeded_models import make_constellation, make_scae
 
 TINY = {"n_part_caps": "3", "n_obj_caps": "2", "canvas_size": "28"}
@@ -54,6 +55,24 @@ def test_scores_the_newest_snapshot_with_the_flags_of_its_run(processes, digits_
     assert 0.0 <= scores["linear"]["prior"]["valid"] <= 1.0
     with Image.open(digits_run / "t.png") as picture:
         assert picture.size == (880, 800)
+
+
+@pytest.mark.slow
+def test_too_few_images_leave_the_other_scores(processes, digits_run, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
+    tfrecord.write(tmp_path / "train.tfrecord", images, np.arange(30) % 10)
+    tfrecord.write(tmp_path / "valid.tfrecord", images[:3], np.arange(3))
+    data = ("--dataset=tfrecord", f"--data_dir={tmp_path}", f"--json={tmp_path}/scores.json")
+    result = processes.run("scripts.eval_mnist", f"--snapshot={digits_run}", *data)
+    assert result.code == 0, result.stderr
+    assert "warning: no t-SNE picture: t-SNE: needs at least 4 examples, not 3" in result.stdout
+    assert "warning: k-means: 3 valid examples cannot form 10 clusters" in result.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["tsne_picture"] is None
+    assert scores["unsupervised"]["refit"]["prior"]["valid"] is None
+    assert 0.0 <= scores["unsupervised"]["refit"]["prior"]["train"] <= 1.0
+    assert scores["n_examples"] == {"train": 30, "valid": 3}
+    assert 0.0 <= scores["unsupervised"]["transfer"]["prior"]["valid"] <= 1.0
 
 
 @pytest.mark.slow
