@@ -10,8 +10,8 @@ EPSILON = 1e-8
 def slot_attention(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Softmax over slots, then a weighted mean over inputs (Slot Attention, algorithm 1).
 
-    EMORL, section 3.2, slot attention: where a slot looks: softmax over slots of k q^T / sqrt(d), normalized
-    over places.
+    EMORL, section 3.1, slot attention:
+        alpha = softmax_k(k(x) q(z)^T / sqrt(D)), Theta = mean of v(x) weighted by alpha.
 
     Args:
         queries: float32 [B, K, z], one per slot, already scaled.

@@ -35,7 +35,10 @@ class DiagonalGaussian(NamedTuple):
 
 
 def std_of_variance_logit(logit: tf.Tensor) -> tf.Tensor:
-    """sqrt(log(1 + exp(min(logit, 80))) + 1e-5): the softplus is a variance, not a deviation."""
+    """sqrt(log(1 + exp(min(logit, 80))) + 1e-5): the softplus is a variance, not a deviation.
+
+    EMORL, Eqs. 10 and 11, variance of a Gaussian: sigma^2 = log(1 + exp(min(o, 80))) + 1e-5.
+    """
     # Halves the gradient at exactly 80, as an elementwise minimum of two tensors does in PyTorch.
     excess = logit - 80.0
     capped = logit - 0.5 * (excess + tf.abs(excess))  # [..., z]
@@ -45,7 +48,8 @@ def std_of_variance_logit(logit: tf.Tensor) -> tf.Tensor:
 def kl_divergence(q: DiagonalGaussian, p: DiagonalGaussian) -> tf.Tensor:
     """KL(q || p), summed over the last axis: [..., z] -> [...].
 
-    EMORL, section 3.2, KL of diagonal Gaussians: KL(q || p).
+    EMORL, section 3.2, KL of diagonal Gaussians:
+        KL(q || p) = sum_d (s^2 + (mu_q - mu_p)^2 / sigma_p^2 - 1 - log s^2) / 2, s = sigma_q / sigma_p.
     """
     variance_ratio = tf.square(q.std / p.std)  # [..., z]
     distance = tf.square((q.mean - p.mean) / p.std)  # [..., z]

@@ -94,7 +94,7 @@ class DualGRU(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
         """Steps `state` [..., 2z] with `inputs` [..., 2 in]: first halves mean, second variance.
 
-        EMORL, section 3.2, DualGRU: means and variances updated apart: [mu, sigma] <- [GRU_mu, GRU_sigma].
+        EMORL, Eq. 9, DualGRU, two GRUs side by side: W = [[W^1, 0], [0, W^2]], for mean and variance.
         """
         mean_input, variance_input = tf.split(inputs, 2, axis=-1)
         mean, variance = tf.split(state, 2, axis=-1)

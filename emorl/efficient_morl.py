@@ -87,8 +87,9 @@ class EfficientMORL(SceneInference, TrainableModel):
     ) -> EfficientMORLOutputs:
         """Infers slots, decodes them and refines them.
 
-        EMORL, section 3.2, reversed prior++: refined posteriors are held against p(z^1 | z^2): KL(q_i(z | x)
-        || p(z^1 | z^2)).
+        EMORL, Eq. 7, refined parameters: lambda^(L,i) = lambda^(L,i-1) + delta lambda.
+        EMORL, section 3.2, refinement loss: L^(L,i) = L_NLL + KL(q(z; lambda^(L,i)) || prior).
+        EMORL, section 3.3, reversed prior++, the prior of the refinement loss: p(z^1 | z^2).
 
         Args:
             images: float32 [B, H, W, 3] in [0, 1].
@@ -193,8 +194,9 @@ class EfficientMORL(SceneInference, TrainableModel):
     ) -> tuple[tf.Tensor, Metrics]:
         """The loss over all stages, the earlier weighing more: stage i by (I + 3 - i) / (I + 1).
 
-        EMORL, section 3.3, refinement loss over all stages: L = sum_i (I + 3 - i) / (I + 1) L_i, L_i = NLL_i
-        + KL_i.
+        EMORL, Eq. 5, negative ELBO before refinement: L^(L,0) = L_NLL + KL(q(z^1:L | x) || p(z^1:L)).
+        EMORL, Eq. 8, training loss, ELBO and every refinement loss:
+            L = sum_(i=0..I) (I + 3 - i) / (I + 1) L^(L,i).
 
         Args:
             batch: not read; the likelihoods stand in the outputs.

@@ -45,8 +45,8 @@ class GECO(NamedTuple):
     def next_state(self, state: GECOState, nll: tf.Tensor, step: tf.Tensor | int) -> GECOState:
         """The state after training step `step`, whose negative log-likelihood was `nll`.
 
-        GECO (Rezende and Viola, 2018), the reconstruction as a constraint: beta <- max(0.55, beta - step
-        C_ema), C = target - NLL.
+        EMORL, appendix F.2, GECO, the multiplier's step:
+            zeta <- max(0.55, zeta - 1e-6 C_EMA), C_EMA the moving average of C - L_NLL.
 
         Unchanged before the warm start; there the average starts, after it average and beta move.
         """
@@ -68,7 +68,8 @@ def multiplier(beta: tf.Tensor) -> tf.Tensor:
 def constraint(state: GECOState, nll: tf.Tensor) -> tf.Tensor:
     """What takes the place of `nll` in the loss: the value is minus multiplier times C_ema.
 
-    GECO (Rezende and Viola, 2018), term of the loss: softplus(beta) (NLL - target), by its moving average.
+    EMORL, appendix F.2, GECO, its term in place of L_NLL:
+        softplus(zeta) (L_NLL - C), with -C_EMA as the value of the bracket.
 
     Its gradient is that of multiplier times `nll`.
     """

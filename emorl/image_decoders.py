@@ -81,7 +81,8 @@ class ImageDecoder(keras.layers.Layer):
     def call(self, slots: tf.Tensor) -> Decoding:
         """Decodes slots [B, K, z].
 
-        EMORL, generative model, mixing: masks and colors of the slots: pi_ik = softmax_k, y_ik = g(z_k).
+        EMORL, section 3.1, mixing masks and colors of the slots:
+            pi_k = softmax_k(mask logits of z_k), y_k = sigmoid(colors of z_k).
         """
         n_slots, size = slots.shape[1], self.size
         x = tf.cast(self.render(tf.reshape(slots, [-1, self.z_size])), slots.dtype)  # [B * K, H, W, 4]

@@ -20,8 +20,7 @@ def gaussian_nll(
 ) -> tf.Tensor:
     """One Gaussian per value, around the slots' means mixed by their masks.
 
-    EMORL, generative model, image likelihood of the slots' mixed image: log p(x | z) = sum_i log N(x_i |
-    sum_k pi_ik y_ik, sigma^2).
+    EMORL, Eq. 12, image likelihood, Gaussian: p(x | z^L) = prod_p N(x_p; sum_k pi_kp y_kp, sigma^2).
 
     Args:
         images: float32 [B, H, W, C] in [0, 1].
@@ -41,8 +40,8 @@ def mixture_nll(
 ) -> tf.Tensor:
     """A mixture of the slots' Gaussians, for each channel on its own; arguments as `gaussian_nll`.
 
-    EMORL, generative model, image likelihood, mixture over slots: log p(x | z) = sum_i log sum_k pi_ik N(x_i
-    | y_ik, sigma^2).
+    EMORL, Eq. 13, image likelihood, mixture of Gaussians:
+        p(x | z^L) = prod_p sum_k pi_kp N(x_p; y_kp, sigma^2).
     """
     log_joint = mask_log_probs + _log_density(images[:, None], means, log_scale)  # [B, K, H, W, C]
     return -tf.reduce_sum(tf.reduce_logsumexp(log_joint, axis=1), axis=[1, 2, 3])
@@ -50,6 +49,8 @@ def mixture_nll(
 
 def likelihood(name: str) -> Likelihood:
     """The negative log-likelihood of that name: 'Gaussian' or 'GMM'.
+
+    EMORL, Eq. 3, negative log-likelihood, by one sample: L_NLL = -E_q[log p(x | z^L)].
 
     Raises:
         UserError: for any other name.

@@ -47,7 +47,10 @@ class ConditionalPrior(keras.layers.Layer):
         self.to_variance.build((None, None, HIDDEN))
 
     def call(self, slots: tf.Tensor) -> DiagonalGaussian:
-        """The prior given slots [B, K, z]."""
+        """The prior given slots [B, K, z].
+
+        EMORL, Eq. 2, hierarchical prior of one layer: p(z^l | z^(l-1)) = N(mu(z^(l-1)), sigma(z^(l-1))^2).
+        """
         hidden = self.hidden(slots)  # [B, K, 128]
         parameters = tf.concat([self.to_mean(hidden), self.to_variance(hidden)], -1)  # [B, K, 2z]
         return DiagonalGaussian.of_parameters(parameters)
@@ -67,8 +70,10 @@ def hierarchical_kl(
 ) -> tuple[tf.Tensor, DiagonalGaussian]:
     """KL of all layers' posteriors to their priors, each conditional on a fresh sample of its neighbour.
 
-    EMORL, section 3.2, hierarchical prior, reversed prior: KL = sum_l KL(q(z^l | .) || p(z^l | z^(l+1))),
-    p(z^L) = N(0, 1).
+    EMORL, Eq. 4, KL to the hierarchical prior, bottom-up:
+        KL(q(z^1) || N(0, 1)) + sum_(l>1) KL(q(z^l) || p(z^l | z^(l-1))).
+    EMORL, section 3.3, KL to the hierarchical prior, reversed prior:
+        KL(q(z^L) || N(0, 1)) + sum_(l<L) KL(q(z^l) || p(z^l | z^(l+1))).
 
     Reversed (EMORL, section 3.2): the last layer's prior is N(0, 1), layer l's conditions on layer l + 1.
     Bottom-up: the first layer's is N(0, 1), layer l's conditions on layer l - 1.

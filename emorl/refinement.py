@@ -53,8 +53,7 @@ class RefinementNetwork(keras.layers.Layer):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One refinement step.
 
-        EMORL, section 3.3, refinement of the last posterior: lambda_(i+1) = lambda_i + f(lambda_i,
-        grad_lambda L_i).
+        EMORL, Eq. 6, refinement network: delta lambda = f(lambda^(L,i-1), LN(grad_lambda L^(L,i-1))).
 
         Args:
             parameters: [B, K, 2z], means and variance logits.

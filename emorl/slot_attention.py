@@ -91,8 +91,8 @@ class SlotAttention(SceneInference, TrainableModel):
     ) -> SlotAttentionOutputs:
         """Finds slots and decodes them.
 
-        Slot Attention (Locatello et al., 2020), slots: iterated attention over the image's features: slots <-
-        GRU(slots, attention @ values) + MLP.
+        Slot Attention, algorithm 1, one iteration:
+            slots <- GRU(updates, slots), then slots <- slots + MLP(LN(slots)).
 
         Args:
             images: float32 [B, H, W, 3] in [0, 1].
@@ -144,7 +144,7 @@ class SlotAttention(SceneInference, TrainableModel):
     ) -> tuple[tf.Tensor, Metrics]:
         """The mean over images of the squared error's sum: `loss`; and per color value: `mse`.
 
-        Slot Attention (Locatello et al., 2020), loss: squared error of the reconstruction: L = |x - x'|^2.
+        Slot Attention, section 2, loss, squared error of the reconstruction: L = sum (x - x')^2.
         """
         del batch
         error = outputs.squared_error

@@ -100,6 +100,8 @@ class SlotInference(keras.layers.Layer):
     def call(self, features: tf.Tensor, draw: Draw) -> SlotInferenceOutputs:
         """Infers slots from features [B, N, 64].
 
+        EMORL, Eq. 1, bottom-up inference through L layers: q(z^1:L | x, z^0) = prod_l q(z^l | x, z^(l-1)).
+
         Args:
             features: one vector per pixel.
             draw: i -> draw number i of the forward pass, standard normal [B, K, z]. Used are 0, for the
@@ -129,7 +131,8 @@ class SlotInference(keras.layers.Layer):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One stochastic layer: attention, recurrence, and a residual MLP for means and for variances.
 
-        EMORL, section 3.2, bottom-up inference: posterior of layer l: q(z^l | z^(l-1), x) = N(mu^l, sigma^l).
+        EMORL, section 3.1, posterior of one layer:
+            (mu^l, sigma^l) = DualGRU([Theta; Theta], (mu^(l-1), sigma^(l-1))), plus an MLP of each.
 
         Args:
             slots: [B, K, z], sample of the layer below.

@@ -106,7 +106,7 @@ def attend(
 ) -> tf.Tensor:
     """Averages values with weights softmax(scale q.k).
 
-    SCAE, section 2.3, attention between sets: softmax(Q K^T / sqrt(d)) V.
+    SCAE, section 2.3, attention, biased by part presences: softmax(Q K^T / sqrt(d) + bias(d_1:M)) V.
 
     Args:
         queries: [..., N, d].

@@ -158,6 +158,8 @@ class ConstellationAutoencoder(TrainableModel):
     def segment(self, points: Any, presence: Any = None) -> tf.Tensor:
         """Says which capsule explains each point best: int32 [B, N], from 0; -1: the point is absent.
 
+        SCAE, section 2.1, the object that a point is assigned to: argmax_k max_n a_k a_kn p(x_m | k, n).
+
         Args:
             points: array or tensor [B, N, 2].
             presence: [B, N], 0 or 1; None: all are present.
@@ -198,7 +200,8 @@ class ConstellationAutoencoder(TrainableModel):
     ) -> tuple[tf.Tensor, Metrics]:
         """Returns the loss and its terms; with `pattern_id` in the batch, the segmentation accuracy too.
 
-        SCAE, section 2.1, loss of the constellation model: L = -log p(x) + sparsity.
+        SCAE, section 2.1, loss of the constellation model:
+            L = -log p(x_1:M) + L_prior + L_posterior, each term weighted.
         """
         _, presence = self._points(self.inputs_of(batch))
         objects, votes = outputs.objects, outputs.votes

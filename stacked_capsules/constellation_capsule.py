@@ -69,6 +69,9 @@ class ConstellationCapsule(keras.layers.Layer):
     ) -> tuple[PointVotes, VoteExplanation]:
         """Votes for points and explains them.
 
+        SCAE, section 2.1, mixture component of a vote:
+            p(x_m | k, n) = N(x_m | mu_kn, lambda_kn), mu_kn the translation in V_kn.
+
         Args:
             encoding: [B, O, d], an encoding for each capsule.
             corners: [B, N, 2], the points.

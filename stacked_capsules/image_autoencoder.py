@@ -134,8 +134,8 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
     def object_presences(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns prior presences, in [0, 1], and posterior ones, in [0, P], of the objects, each [B, O].
 
-        SCAE, section 2.4, prior presence and posterior presence of objects: prior a_k; posterior sum_m p(k |
-        x_m).
+        SCAE, section 2.4, posterior presence of an object:
+            a_km^posterior proportional to a_k a_km N(x_m | V_km, lambda_km), summed over m.
         """
         inferred, _ = self._infer(images, False, None)
         return inferred["caps_presence_prob"], inferred["mass_explained_by_capsule"]

@@ -58,7 +58,7 @@ class ImageCapsule(keras.layers.Layer):
     ) -> ExplainedParts:
         """Votes for parts and explains them.
 
-        SCAE, section 2.3, object's explanation of the parts, and its presence: a_k = max_m a_k a_km.
+        SCAE, section 2.4, prior presence of an object: a_k^prior = a_k max_m a_km.
 
         Args:
             encoding: [B, O, d], an encoding for each capsule.

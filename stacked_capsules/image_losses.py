@@ -23,7 +23,8 @@ class ImageLosses:
     ) -> tuple[tf.Tensor, Metrics]:
         """Returns the loss and its terms; those of the probes need `label` in the batch.
 
-        SCAE, section 2.4, loss of the image model: L = -log p(y) - log p(x, d) + sparsity.
+        SCAE, section 2.4, loss of the image model:
+            L = -log p(y) - log p(x_1:M, d_1:M) + L_prior + L_posterior, each term weighted.
         """
         parts = self._terms_of_parts(batch["image"], outputs.parts.presence, outputs.reconstruction)
         objects, sums = self._terms_of_objects(batch, outputs._asdict())

@@ -126,7 +126,9 @@ class CapsuleLayer(keras.layers.Layer):
     ) -> ObjectCapsules:
         """Casts votes.
 
-        SCAE, section 2.1, vote: a part's pose as its object predicts it: V_kn = OV_k OP_kn.
+        SCAE, section 2.1, parts predicted from an object's features:
+            OP_k,1:N, a_k,1:N, lambda_k,1:N = h_k^part(c_k).
+        SCAE, section 2.1, vote, an object's prediction of a part's pose: V_kn = OV_k OP_kn.
 
         Args:
             features: [B, O, d], an encoding for each capsule.

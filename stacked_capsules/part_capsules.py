@@ -131,8 +131,8 @@ class PartCapsuleEncoder(keras.layers.Layer):
     def call(self, images: tf.Tensor, training: bool = False, seed: Seed | int | None = None) -> PartCapsules:
         """Infers parts.
 
-        SCAE, section 2.2, part capsules: poses, presences and special features of parts: x_m, d_m, z_m =
-        h_enc(y).
+        SCAE, section 2.2, part capsules, i.e. poses, presences and special features:
+            x_1:M, d_1:M, z_1:M = h^enc(y).
 
         Args:
             images: [B, H, W, C].

@@ -41,7 +41,7 @@ class PixelMixture(NamedTuple):
     def log_prob(self, x: tf.Tensor) -> tf.Tensor:
         """Log-density of every pixel and channel of x: [B, H, W, C] -> [B, H, W, C].
 
-        SCAE, section 2.2, image likelihood: p(y) = prod_ij sum_m p_mij N(y_ij | T'_mij^c, sigma^2).
+        SCAE, section 2.2, image likelihood: p(y) = prod_ij sum_m p_mij N(y_ij | c_m T'_mij^c, sigma_y^2).
         """
         z = (x[:, tf.newaxis] - self.loc) / self.scale  # [B, K, H, W, C]
         log_density = self._peak_log_density() - 0.5 * tf.square(z)
@@ -81,7 +81,7 @@ class PixelMixture(NamedTuple):
 def with_presence(mixing_logits: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
     """Scales mixing probabilities by presences: logits [B, K, ...], presence [B or 1, K] -> logits.
 
-    SCAE, section 2.2, mixing probability of a part at a pixel: p_mij proportional to d_m T'_mij^a.
+    SCAE, section 2.2, mixing probability of a part at a pixel: p_mij proportional to d_m exp(T'_mij^a).
     """
     return mixing_logits + _per_component(safe_log(presence), mixing_logits)
 

@@ -12,7 +12,7 @@ NOISE_TYPES = ("none", "uniform", "logistic", "normal")
 def presence_noise(kind: str, scale: float, like: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Draws noise that is centered at zero.
 
-    SCAE, section 2.4, noise on presence logits: a_k = sigmoid(logit_k + noise).
+    SCAE, section 2.4, noise on presence logits: a_k = sigmoid(logit_k + u), u uniform in [-2, 2].
 
     Args:
         kind: "uniform" (`scale` wide), "logistic" or "normal" (of scale `scale`), or "none".

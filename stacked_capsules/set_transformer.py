@@ -111,8 +111,7 @@ class SetTransformer(keras.layers.Layer):
     ) -> tf.Tensor:
         """Encodes the points.
 
-        SCAE, section 2.3, encoding of the objects: Set Transformer: c_1:K = h_caps(x_1:M, d_1:M, z_1:M,
-        T_1:M).
+        SCAE, section 2.3, object encoder, a Set Transformer: c_1:K = h^caps(x_1:M, d_1:M, z_1:M, T_1:M).
 
         Args:
             x: [B, N, d], the points.

@@ -12,8 +12,9 @@ from stacked_capsules.safe_math import normalize, safe_log
 def within_example(kind: str, presence: tf.Tensor, n_classes: float, constant: float = 0.0) -> tf.Tensor:
     """How far each example is from having few active capsules; to be minimized, as a mean over the batch.
 
-    SCAE, section 2.4, sparsity within an example, prior (l2) and posterior (entropy): (sum_k a_bk - K / C)^2,
-    or H(a_b).
+    SCAE, section 2.4, sparsity within an example, prior (l2): L_prior has mean_b (sum_k a_bk - K / C)^2.
+    SCAE, section 2.4, sparsity within an example, posterior (entropy):
+        L_posterior has mean_b H(a_b,1:K / sum_k a_bk).
 
     Args:
         kind: "entropy" or "kl" (to the uniform distribution, negated) of the example's share of each capsule,
@@ -36,7 +37,9 @@ def between_examples(
 ) -> tf.Tensor:
     """How evenly the examples spread over the capsules; to be maximized.
 
-    SCAE, section 2.4, sparsity between examples, likewise: -mean_k (sum_b a_bk - B / C)^2, or H(sum_b a_b).
+    SCAE, section 2.4, sparsity between examples, prior (l2): L_prior has mean_k (sum_b a_bk - B / C)^2.
+    SCAE, section 2.4, sparsity between examples, posterior (entropy):
+        L_posterior has -H(sum_b a_b,1:K / sum_bk a_bk).
 
     Args:
         kind: As for `within_example`; "l2" is minus the mean squared distance of the capsules' sums from

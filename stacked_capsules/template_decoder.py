@@ -145,7 +145,7 @@ class TemplateDecoder(keras.layers.Layer):
     def make_templates(self, feature: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the templates.
 
-        SCAE, section 2.2, colored templates: T_m^c = c_m T_m, c_m = MLP(z_m).
+        SCAE, section 2.2, color of a template: c_m = MLP(z_m), T_m^c multiplied by c_m.
 
         Args:
             feature: [B, P, F], which decides their colors if the decoder colors templates.
@@ -173,7 +173,7 @@ class TemplateDecoder(keras.layers.Layer):
     ) -> DecodedImage:
         """Renders parts.
 
-        SCAE, section 2.2, templates at their poses: T'_m = TransformImage(T_m, x_m).
+        SCAE, section 2.2, template moved to its pose: T'_m = TransformImage(T_m, x_m).
 
         Args:
             pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to canvas.

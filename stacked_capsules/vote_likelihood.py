@@ -100,7 +100,8 @@ class VoteLikelihood(_Likelihood):
     ) -> VoteExplanation:
         """Explains parts.
 
-        SCAE, section 2.3, part likelihood: p(x, d) = prod_m [sum_k a_k a_km N(x_m | mu_km, lambda_km)]^d_m.
+        SCAE, section 2.3, part likelihood:
+            p(x_1:M, d_1:M) = prod_m [sum_k a_k a_km N(x_m | V_km, lambda_km)]^d_m.
 
         Args:
             x: [B, P, D], the parts' poses.
@@ -169,8 +170,8 @@ class OrderInvariantVoteLikelihood(_Likelihood):
     ) -> VoteExplanation:
         """Explains points.
 
-        SCAE, section 2.1, point likelihood: constellations, votes in any order: p(x) = prod_m sum_kn a_k a_kn
-        / (sum_ij a_i a_ij) N(x_m | mu_kn, lambda_kn).
+        SCAE, section 2.1, point likelihood, votes in any order:
+            p(x_1:M) = prod_m sum_kn a_k a_kn / (sum_i a_i sum_j a_ij) p(x_m | k, n).
 
         Args:
             x: [B, N, D].

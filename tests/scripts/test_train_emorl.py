@@ -142,7 +142,7 @@ MISTAKES = {
     "--input_size=3,a,a": ("--input_size=3,a,a: give integers",),
     "--image_decoder=big": ("'big' renders 96 x 96 pixels; for 12 x 12 take 'iodine' or 'small'",),
     "--image_decoder=tiny": ("image_decoder must be one of small, iodine, big, not 'tiny'",),
-    "--image_likelihood=GMN": ("image_likelihood must be 'Gaussian' or 'GMM', not 'GMN'",),
+    "--image_likelihood=GMN": ("image_likelihood must be one of Gaussian, GMM, not 'GMN'",),
     "--model=SlotAtention": ("--model=SlotAtention: there is no such model", "SlotAttention"),
     "--bottom_up_prior": ("bottom_up_prior and reverse_prior_plusplus exclude each other",),
     "--refinement_curriculum=-1:3,200:1,100:2": ("--refinement_curriculum=", "must ascend"),
@@ -157,8 +157,8 @@ MISTAKES = {
     "--iters=-1": ("--iters=-1",),
     "--num_workers=0": ("--num_workers=0",),
     "--tensorboard_freq=0": ("--tensorboard_freq=0",),
-    "--warmup=0": ("--warmup=0",),
-    "--lr=-1": ("--lr=-1",),
+    "--warmup=0": ("warmup must be an integer of at least 1, not 0",),
+    "--lr=-1": ("lr must be at least 0, not -1",),
     "--lr=nan": ("--lr=nan: give a finite number",),
     "--log_scale=inf": ("--log_scale=inf: give a finite number",),
     "--geco_ema_alpha=1.5": ("geco_ema_alpha must be from 0 to 1, not 1.5",),
@@ -205,7 +205,7 @@ def test_another_architecture_is_neither_resumed_nor_begun_with(processes, earli
     ("name", "size", "words"),
     [
         ("chunk.h5", SIZE, ("chunk.h5: reading train failed", "is it damaged?")),
-        ("cut.tfrecords", 35, ("the data cannot be read: truncated record", "whole")),
+        ("cut.tfrecords", 35, ("the data cannot be read: truncated record", "are complete")),
     ],
 )
 def test_damage_that_shows_while_training(processes, files, tmp_path, name, size, words):
