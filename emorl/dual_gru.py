@@ -70,7 +70,7 @@ class GRUCell(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="emorl")
 class DualGRU(keras.layers.Layer):
-    """Two GRUs side by side: one for the posterior's mean, one for its variance (EMORL, section 3.2).
+    """Two GRUs side by side: one for the posterior's mean, one for its variance (EMORL, section 3.1).
 
     Args:
         units: z, size of either state.

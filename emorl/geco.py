@@ -1,4 +1,4 @@
-"""GECO: the reconstruction as a constraint, its Lagrange multiplier learnt (Rezende and Viola, 2018)."""
+"""GECO: the reconstruction as a constraint, its Lagrange multiplier learned (Rezende and Viola, 2018)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class GECO(NamedTuple):
         """The state after training step `step`, whose negative log-likelihood was `nll`.
 
         EMORL, appendix F.2, GECO, the multiplier's step:
-            zeta <- max(0.55, zeta - 1e-6 C_EMA), C_EMA the moving average of C - L_NLL.
+            zeta (here: beta) <- max(0.55, zeta - 1e-6 C_EMA), C_EMA the moving average of C - L_NLL.
 
         Unchanged before the warm start; there the average starts, after it average and beta move.
         """

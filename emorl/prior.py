@@ -16,7 +16,7 @@ HIDDEN = 128
 
 @keras.saving.register_keras_serializable(package="emorl")
 class ConditionalPrior(keras.layers.Layer):
-    """p(z of one layer | z of its neighbour): each slot on its own, by an MLP.
+    """p(z of one layer | z of its neighbor): each slot on its own, by an MLP.
 
     Args:
         z_size: z, size of a slot.
@@ -68,19 +68,19 @@ class ConditionalPrior(keras.layers.Layer):
 def hierarchical_kl(
     posteriors: tuple[DiagonalGaussian, ...], conditional: ConditionalPrior, draw: Draw, bottom_up: bool
 ) -> tuple[tf.Tensor, DiagonalGaussian]:
-    """KL of all layers' posteriors to their priors, each conditional on a fresh sample of its neighbour.
+    """KL of all layers' posteriors to their priors, each conditional on a fresh sample of its neighbor.
 
     EMORL, Eq. 4, KL to the hierarchical prior, bottom-up:
         KL(q(z^1) || N(0, 1)) + sum_(l>1) KL(q(z^l) || p(z^l | z^(l-1))).
     EMORL, section 3.3, KL to the hierarchical prior, reversed prior:
         KL(q(z^L) || N(0, 1)) + sum_(l<L) KL(q(z^l) || p(z^l | z^(l+1))).
 
-    Reversed (EMORL, section 3.2): the last layer's prior is N(0, 1), layer l's conditions on layer l + 1.
+    Reversed (EMORL, section 3.3): the last layer's prior is N(0, 1), layer l's conditions on layer l + 1.
     Bottom-up: the first layer's is N(0, 1), layer l's conditions on layer l - 1.
 
     Args:
         posteriors: of the L layers, at least one, first layer first; each [B, K, z].
-        conditional: the prior given a neighbour's sample.
+        conditional: the prior given a neighbor's sample.
         draw: i -> standard normal [B, K, z]; used are L + 1 .. 2L - 1.
         bottom_up: which of the two.
 

@@ -1,4 +1,4 @@
-"""Iterative refinement of the last posterior from the gradient of the loss (EMORL, section 3.3)."""
+"""Iterative refinement of the last posterior from the gradient of the loss (EMORL, section 3.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bottom-up inference of slots through a hierarchy of stochastic layers (EMORL, section 3.2)."""
+"""Bottom-up inference of slots through a hierarchy of stochastic layers (EMORL, section 3.1)."""
 
 from __future__ import annotations
 

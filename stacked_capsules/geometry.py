@@ -10,7 +10,7 @@ import tensorflow as tf
 def geometric_transform(
     pose: tf.Tensor, similarity: bool = False, nonlinear: bool = True, as_matrix: bool = False
 ) -> tf.Tensor:
-    """Turns six unconstrained numbers into a map of the plane (SCAE, appendix on the affine parametrization).
+    """Turns six unconstrained numbers into a map of the plane.
 
     SCAE, section 2.2, pose of a part as an affine map: x_m -> (scale, rotation, shear, translation).
 
