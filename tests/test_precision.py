@@ -62,5 +62,5 @@ def test_processors_on_which_bfloat16_is_slow(monkeypatch, tmp_path, flags, slow
 
 
 def test_unknown_precision():
-    with pytest.raises(UserError, match="precision: 'half' is not known, use float32 or mixed_bfloat16"):
+    with pytest.raises(UserError, match="precision must be one of float32, mixed_bfloat16, not 'half'"):
         make_slot_attention(SlotAttentionConfig(**SLOTS, precision="half"))
