@@ -31,13 +31,12 @@ def test_links_and_files_are_there(page):
     for link in re.findall(r"\]\(([^)#][^)]*?)\)", text):
         if not link.startswith("http"):
             assert (page.parent / link.split("#")[0]).exists(), link
-    for path in re.findall(
-        r"`((?:docs|configs|tests|emorl|stacked_capsules|training|scripts|notebooks)/[\w/.]*)`", text
-    ):
+    folders = "docs|configs|tests|emorl|stacked_capsules|discovery|benchmarks|scripts|notebooks"
+    for path in re.findall(rf"`((?:{folders})/[\w/.]*)`", text):
         assert (REPO / path).exists(), path
     for script in re.findall(r"\./(\w+\.sh)", text):
         assert (REPO / script).exists(), script
-    for module in re.findall(r"python -m (scripts\.\w+)", text):
+    for module in re.findall(r"python -m ((?:scripts|benchmarks)\.\w+)", text):
         assert (REPO / f"{module.replace('.', '/')}.py").exists(), module
 
 
