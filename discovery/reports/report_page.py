@@ -22,11 +22,11 @@ from discovery.reports.html_page import (
 )
 from discovery.reports.metric_panels import is_main, metric_panel, metrics_of
 from discovery.reports.picture_captions import caption
-from discovery.reports.pictures_over_time import LEARNING_CURVES, copies
 from discovery.reports.published_results import generates_its_scenes, published_results
 from discovery.reports.run_record import RunRecord, read_run
 from discovery.reports.score_table import n_examples_text, score_rows
 from discovery.training.announcement import duration
+from discovery.training.pictures_over_time import LEARNING_CURVES, copies
 from discovery.training.run_folder import REPORT_FILE
 from discovery.training.snapshots import list_snapshots
 from discovery.whole_files import save_text, writing

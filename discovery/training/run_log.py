@@ -13,8 +13,8 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from discovery.reports.pictures_over_time import forget_after, keep_small_copy
 from discovery.snapshots import REPORT_PREFIX
+from discovery.training.pictures_over_time import forget_after, keep_small_copy
 from discovery.training.run_folder import METRICS_FILE
 from discovery.whole_files import writing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from discovery.reports.pictures_over_time import keep_small_copy
+from discovery.training.pictures_over_time import keep_small_copy
 from discovery.training.run_facts import write_facts
 from discovery.training.run_folder import write_flags
 

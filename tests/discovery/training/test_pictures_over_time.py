@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from discovery.reports.pictures_over_time import N_STEPS, copies, forget_after, keep_small_copy, surplus
+from discovery.training.pictures_over_time import N_STEPS, copies, forget_after, keep_small_copy, surplus
 
 
 @pytest.mark.parametrize("n", [3, 6, 7, 50, 333, 1000])
