@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -75,8 +76,8 @@ def main(_) -> None:
     print(f"{snapshot}: weights and optimizer of {FLAGS.source}")
     if not FLAGS.source.endswith(PORTABLE):
         tell(original, told, checkpoint)
-    print(f"score it:    {command(kind.evaluations[0])} --snapshot={folder}")
-    print(f"train it on: {command(kind.script)} --flagfile={folder}/flags.txt")
+    print(f"score it:    {command(kind.evaluations[0])} --snapshot={quote(str(folder))}")
+    print(f"train it on: {command(kind.script)} --flagfile={quote(f'{folder}/flags.txt')}")
 
 
 def check() -> None:

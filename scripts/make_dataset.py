@@ -21,6 +21,7 @@ import numpy as np
 from absl import flags
 
 from discovery import UserError
+from discovery.installation import command
 from emorl.data import GENERATED
 from stacked_capsules.data import DataConfig
 
@@ -131,7 +132,7 @@ def _pack_scenes(path: Path) -> Shown:
     print(f"validation: {len(found.valid.images):,} scenes {found.valid_from}")
     print(f"{path}: {path.stat().st_size:,} bytes; train on it with")
     print(
-        f"  python -m scripts.train_emorl --name=NAME --dataset=images --data_path={shlex.quote(str(path))} "
+        f"  {command('train_emorl')} --name=NAME --dataset=images --data_path={shlex.quote(str(path))} "
         f"--input_size=3,{size},{size}"
     )
 
@@ -155,7 +156,7 @@ def _pack_images(path: Path) -> Shown:
     more = f" --n_classes={len(classes)}" if classes else ""
     print(f"{path}: {', '.join(sorted(file.name for file in path.iterdir()))}; train on it with")
     print(
-        f"  python -m scripts.train --name=NAME --dataset=tfrecord --data_dir={shlex.quote(str(path))} "
+        f"  {command('train')} --name=NAME --dataset=tfrecord --data_dir={shlex.quote(str(path))} "
         f"--canvas_size={size} --n_channels={n_channels}{more}"
     )
     return lambda: (sets.valid["image"][:_SHOWN], None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from discovery import TrainableModel
 from discovery.experiments import experiments
@@ -45,9 +46,8 @@ def closing(folder: Path, step: int, model_kind: str) -> list[str]:
     """Returns the lines after the last step: where the results are, and what to do next."""
     kind = experiments().get(model_kind)
     lines = [f"done:       {step:,} steps; open {folder / REPORT_FILE}"]
-    return lines + [
-        f"score it:   {command(name)} --snapshot={folder}" for name in (kind.evaluations if kind else ())
-    ]
+    evaluations = kind.evaluations if kind else ()
+    return lines + [f"score it:   {command(name)} --snapshot={quote(str(folder))}" for name in evaluations]
 
 
 def time_left(steps: int, steps_per_second: float) -> str:
