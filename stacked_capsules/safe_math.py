@@ -16,7 +16,7 @@ def safe_log(x: tf.Tensor, eps: float = 1e-16) -> tf.Tensor:
 
 
 def safe_ce(labels: tf.Tensor, probs: tf.Tensor, axis: int = -1) -> tf.Tensor:
-    """Cross entropy of `probs` under `labels`, summed over `axis`, then averaged: a scalar."""
+    """Cross entropy of `probs` under `labels`, summed over `axis`, then averaged: a scalar; for parity."""
     return tf.reduce_mean(-tf.reduce_sum(labels * safe_log(probs), axis))
 
 

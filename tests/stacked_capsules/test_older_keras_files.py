@@ -1,5 +1,7 @@
 """`.keras` files that version 0.1.0 wrote, before models took their options as one argument."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -68,3 +70,8 @@ def test_they_load(name):
     assert model.config == MADE_WITH[name]
     for i, weight in enumerate(model.weights):
         np.testing.assert_array_equal(weight, pattern(i, weight.shape), err_msg=weight.path)
+
+
+def test_the_import_that_the_docs_name_is_enough():
+    program = "import sys, keras, stacked_capsules.named_models; keras.models.load_model(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", program, KEPT / "image_autoencoder.keras"], check=True)
