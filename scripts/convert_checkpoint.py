@@ -52,7 +52,7 @@ def main(_) -> None:
     from discovery.snapshots import GLOBAL_STEP
     from discovery.training.run_folder import prepare_run_folder, write_flags
     from discovery.training.run_lock import run_lock
-    from discovery.training.snapshots import write_snapshot
+    from discovery.training.save_and_resume import write_snapshot
 
     kind = kinds()[FLAGS.model]
     original = function(kind.imports)

@@ -116,7 +116,7 @@ def _ari_mse_kl(run, folder, n_images):
 def _clevrtex(run, folder, n_images):
     import numpy as np
 
-    from emorl.evaluation.clevrtex import evaluate_clevrtex
+    from emorl.evaluation.clevrtex_benchmark import evaluate_clevrtex
 
     del folder
     scores = evaluate_clevrtex(run.model, run.data, n_images, FLAGS.seed)
@@ -183,7 +183,7 @@ def _activeness(run, folder, n_images):
 
 
 def _dci(run, folder, n_images):
-    from emorl.evaluation.dci import dci_of_objects, matched_objects
+    from emorl.evaluation.dci_of_slots import dci_of_objects, matched_objects
 
     if FLAGS.dataset not in FACTORS:
         known = ", ".join(FACTORS)

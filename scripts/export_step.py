@@ -54,7 +54,7 @@ def main(_) -> None:
     from discovery.export.exported_folder import Phase, write_folder
     from discovery.export.lowering import exported_program  # needs jax
     from discovery.export.program import initial_state, phases, program_of
-    from discovery.training.snapshots import begin_state
+    from discovery.training.save_and_resume import begin_state
     from discovery.training.step import TrainingStep
     from discovery.training.train_state import TrainState
 

@@ -69,7 +69,7 @@ def main(_) -> None:
     from discovery.snapshots import GLOBAL_STEP, find_snapshot, read_snapshot
     from discovery.training.run_facts import current_commit
     from discovery.training.run_folder import write_flags
-    from discovery.training.snapshots import write_snapshot
+    from discovery.training.save_and_resume import write_snapshot
 
     for name in _REQUIRED:
         if not FLAGS[name].value:

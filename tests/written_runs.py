@@ -10,7 +10,7 @@ import numpy as np
 
 from discovery import TrainableModel
 from discovery.training.run_folder import write_flags
-from discovery.training.snapshots import write_snapshot
+from discovery.training.save_and_resume import write_snapshot
 
 
 def write_run(

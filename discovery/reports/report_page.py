@@ -28,7 +28,7 @@ from discovery.reports.score_table import n_examples_text, score_rows
 from discovery.training.announcement import duration
 from discovery.training.pictures_over_time import LEARNING_CURVES, copies
 from discovery.training.run_folder import REPORT_FILE
-from discovery.training.snapshots import list_snapshots
+from discovery.training.save_and_resume import list_snapshots
 from discovery.whole_files import save_text, writing
 
 #: Pictures shown of a folder; more would make a page that phones load slowly.

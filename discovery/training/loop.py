@@ -25,8 +25,8 @@ from discovery.training.optimizers import Optimizer
 from discovery.training.run_facts import write_facts
 from discovery.training.run_folder import write_flags
 from discovery.training.run_log import MovingAverages, RunLog, SilentLog, progress_bar
+from discovery.training.save_and_resume import begin_state, write_snapshot
 from discovery.training.schedules import Schedule
-from discovery.training.snapshots import begin_state, write_snapshot
 from discovery.training.step import TrainingStep
 from discovery.training.train_config import TrainConfig
 from discovery.training.train_state import TrainState

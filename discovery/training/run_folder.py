@@ -11,7 +11,7 @@ from pathlib import Path
 from discovery import UserError
 from discovery.flag_files import FLAGS_FILE, read_flag_file
 from discovery.training.run_lock import LOCK_FILE
-from discovery.training.snapshots import list_snapshots, remove_unfinished
+from discovery.training.save_and_resume import list_snapshots, remove_unfinished
 from discovery.whole_files import writing
 
 METRICS_FILE = "metrics.jsonl"

@@ -9,7 +9,7 @@ import numpy as np
 
 from discovery import DataSource, Seed, TrainableModel
 from emorl.evaluation.inference import infer
-from emorl.evaluation.scenes import has_masks, over_scenes
+from emorl.evaluation.run_over_scenes import has_masks, over_scenes
 from emorl.metrics.adjusted_rand_index import adjusted_rand_index
 from emorl.metrics.iou import mean_iou, too_few_slots
 from emorl.metrics.mask_resize import resize_masks

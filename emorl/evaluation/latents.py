@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from discovery import DataSource, Seed, TrainableModel, UserError
 from emorl.evaluation.inference import infer
-from emorl.evaluation.scenes import filled_up, images_at_a_time, over_scenes
+from emorl.evaluation.run_over_scenes import filled_up, images_at_a_time, over_scenes
 from emorl.metrics import disentanglement
 
 #: Scenes that ranges and activeness are measured on; as in the original.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from discovery import DataSource, Seed, TrainableModel
-from emorl.evaluation.scenes import has_masks, over_scenes
+from emorl.evaluation.run_over_scenes import has_masks, over_scenes
 from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
 from emorl.metrics.segmentation import true_segmentation
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from discovery import Batch, TrainableModel
 from emorl.evaluation.stage_views import StageViews, stage_names, stage_views
-from emorl.metrics.clevrtex import resize_labels
+from emorl.metrics.clevrtex_scores import resize_labels
 from emorl.plots.image_table import Block, image_table
 from emorl.plots.segmentation_colors import segmentation_colors
 

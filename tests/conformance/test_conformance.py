@@ -15,8 +15,8 @@ from discovery import Seed
 from discovery.distributed.replicas import make_replicas, single_replica
 from discovery.snapshots import restore_model
 from discovery.training.optimizers import RMSProp
+from discovery.training.save_and_resume import write_snapshot
 from discovery.training.schedules import Constant
-from discovery.training.snapshots import write_snapshot
 from discovery.training.step import TrainingStep, Variables
 from discovery.training.train_state import TrainState
 from tests.conformance.case import BATCH_SIZE

@@ -19,7 +19,7 @@ from discovery import UserError, image_files
 from discovery.export import npz_snapshot, portable_files
 from discovery.snapshots import read_snapshot
 from discovery.training.run_folder import read_flags, write_flags
-from discovery.training.snapshots import write_snapshot
+from discovery.training.save_and_resume import write_snapshot
 from emorl.data import DataConfig, generator_of, h5, load
 from emorl.data.h5_writer import write_generated
 from scripts import entry_point

@@ -17,9 +17,9 @@ import tensorflow as tf
 from emorl.configuration import EMORLConfig
 from emorl.data import DataConfig, load
 from emorl.diagonal_gaussian import DiagonalGaussian
-from emorl.evaluation import scenes
+from emorl.evaluation import run_over_scenes
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
-from emorl.evaluation.dci import matched_objects
+from emorl.evaluation.dci_of_slots import matched_objects
 from emorl.evaluation.latents import SlotMover, activeness, find_slots
 from emorl.evaluation.sample_viz import samples
 from emorl.image_decoders import Decoding
@@ -88,7 +88,7 @@ def source():
 @pytest.fixture(scope="module")
 def found(model, source):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenes, "MOST_IMAGES", 5)
+        patch.setattr(run_over_scenes, "MOST_IMAGES", 5)
         return find_slots(model, source, seed=ConstantNoise())
 
 
@@ -119,7 +119,7 @@ def test_traversal(model, found, expected):
 
 
 def test_sample_viz(model, source, expected, monkeypatch):
-    monkeypatch.setattr(scenes, "MOST_IMAGES", 1)
+    monkeypatch.setattr(run_over_scenes, "MOST_IMAGES", 1)
     (one,) = samples(model, source, 1, ConstantNoise())
     arrays = one.arrays()
     prefix = "tet/rinfo/"
@@ -178,7 +178,7 @@ def test_scores_of_clevr(monkeypatch):
     last = by_path(model)["decoder/conv_5/kernel"]
     last.assign(60.0 * last)  # for slots that differ
     source = load(DataConfig("clevr6", data_path=str(path), batch_size=2, masks=True, factors=True))
-    monkeypatch.setattr(scenes, "MOST_IMAGES", 1)
+    monkeypatch.setattr(run_over_scenes, "MOST_IMAGES", 1)
     noise = ReferenceNoise(seed=1, tag=90)
     scores = ari_mse_kl(model, source, seed=noise)
     np.testing.assert_allclose(scores.ari, [0.00090561, 0.00043671], atol=2e-5)

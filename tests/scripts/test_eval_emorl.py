@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from discovery.snapshots import read_snapshot
-from discovery.training.snapshots import write_snapshot
+from discovery.training.save_and_resume import write_snapshot
 from scripts.evaluated_run import mark
 
 pytestmark = pytest.mark.slow

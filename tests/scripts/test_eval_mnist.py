@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from discovery.training.run_folder import write_flags
-from discovery.training.snapshots import write_snapshot
+from discovery.training.save_and_resume import write_snapshot
 from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.data import tfrecord
 from stacked_capsules.seeded_models import make_constellation, make_scae

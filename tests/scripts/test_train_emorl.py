@@ -11,7 +11,7 @@ from discovery.distributed.replicas import single_replica
 from discovery.snapshots import read_snapshot
 from discovery.training.optimizers import Adam
 from discovery.training.run_folder import write_flags
-from discovery.training.snapshots import write_snapshot
+from discovery.training.save_and_resume import write_snapshot
 from discovery.training.train_state import TrainState
 from emorl.configuration import EMORLConfig
 from emorl.seeded_models import make_efficient_morl

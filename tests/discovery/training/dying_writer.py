@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from discovery.training import snapshots
+from discovery.training import save_and_resume
 
 KEEP = 2
 
@@ -42,6 +42,6 @@ def count_down(n: int) -> None:
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     for step in (1, 2):
-        snapshots.write_snapshot(folder, step, arrays_at(step), KEEP)
+        save_and_resume.write_snapshot(folder, step, arrays_at(step), KEEP)
     count_down(int(sys.argv[2]))
-    snapshots.write_snapshot(folder, 3, arrays_at(3), KEEP)
+    save_and_resume.write_snapshot(folder, 3, arrays_at(3), KEEP)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from discovery.snapshots import list_snapshots, read_snapshot
-from discovery.training.snapshots import remove_unfinished, write_snapshot
+from discovery.training.save_and_resume import remove_unfinished, write_snapshot
 from tests.discovery.training.dying_writer import KEEP, arrays_at
 from tests.scripts.tiny_runs import metrics
 

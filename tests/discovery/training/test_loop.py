@@ -15,8 +15,8 @@ from discovery.distributed.replicas import make_replicas, single_replica
 from discovery.training.gradient_clipping import Clipping
 from discovery.training.loop import train
 from discovery.training.optimizers import RMSProp
+from discovery.training.save_and_resume import list_snapshots, read_snapshot, write_snapshot
 from discovery.training.schedules import ExponentialDecay
-from discovery.training.snapshots import list_snapshots, read_snapshot, write_snapshot
 from discovery.training.train_config import TrainConfig
 from tests.discovery.training.toy_model import make_toy, toy_batch, toy_data
 

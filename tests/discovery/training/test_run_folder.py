@@ -9,7 +9,7 @@ from absl import flags
 
 from discovery import UserError
 from discovery.training.run_folder import folder_of_run, prepare_run_folder, read_flags, write_flags
-from discovery.training.snapshots import write_snapshot
+from discovery.training.save_and_resume import write_snapshot
 
 FLAGS = {"name": "a", "lr": "0.1", "size": "3", "overwrite": "true"}
 

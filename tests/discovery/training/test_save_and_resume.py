@@ -12,7 +12,7 @@ from discovery.distributed.replicas import make_replicas
 from discovery.snapshots import check_arrays, find_snapshot, list_snapshots, read_snapshot, restore_model
 from discovery.training.optimizers import RMSProp
 from discovery.training.run_folder import folder_of_run
-from discovery.training.snapshots import remove_unfinished, restore_state, write_snapshot
+from discovery.training.save_and_resume import remove_unfinished, restore_state, write_snapshot
 from discovery.training.train_state import TrainState
 from tests.discovery.training.file_size_limit import file_size_limit
 from tests.discovery.training.toy_model import make_toy

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from discovery import DataSource, Seed, TrainableModel, UserError
 from emorl.evaluation.inference import infer
-from emorl.evaluation.scenes import over_scenes
+from emorl.evaluation.run_over_scenes import over_scenes
 from emorl.metrics.dci import DCI, dci
 from emorl.metrics.iou import match_slots
 from emorl.metrics.mask_resize import resize_masks

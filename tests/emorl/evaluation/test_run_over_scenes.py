@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from discovery import UserError
 from emorl.evaluation.ari_mse_kl import ari_mse_kl
-from emorl.evaluation.clevrtex import evaluate_clevrtex
+from emorl.evaluation.clevrtex_benchmark import evaluate_clevrtex
 from emorl.evaluation.latents import find_slots
-from emorl.evaluation.scenes import over_scenes
+from emorl.evaluation.run_over_scenes import over_scenes
 from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_of
 from tests.emorl.small_models import SIZE, images, make
 

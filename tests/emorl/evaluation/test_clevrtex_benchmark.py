@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from discovery import UserError
-from emorl.evaluation.clevrtex import evaluate_clevrtex
-from emorl.metrics.clevrtex import SCORES
+from emorl.evaluation.clevrtex_benchmark import evaluate_clevrtex
+from emorl.metrics.clevrtex_scores import SCORES
 from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_of
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from discovery import DataSource, Seed, TrainableModel
 from emorl.evaluation.inference import infer
-from emorl.evaluation.scenes import over_scenes
-from emorl.metrics.clevrtex import SCORES, clevrtex_scores, resize_labels
+from emorl.evaluation.run_over_scenes import over_scenes
+from emorl.metrics.clevrtex_scores import SCORES, clevrtex_scores, resize_labels
 from emorl.metrics.iou import too_few_slots
 
 
@@ -28,7 +28,7 @@ def evaluate_clevrtex(
         seed: Of the samples.
 
     Returns:
-        float64 [N] for each of `emorl.metrics.clevrtex.SCORES`; NaN: a mean of nothing.
+        float64 [N] for each of `emorl.metrics.clevrtex_scores.SCORES`; NaN: a mean of nothing.
 
     Raises:
         UserError: There is no scene, or it has no mask or one that is no partition.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from discovery import UserError
-from emorl.evaluation.dci import MatchedObjects, dci_of_objects, matched_objects
+from emorl.evaluation.dci_of_slots import MatchedObjects, dci_of_objects, matched_objects
 from tests.emorl.evaluation.painted import PaintedModel, painted_scenes, source_of
 
 KINDS = ("continuous", "continuous", "discrete", "discrete")

@@ -3,7 +3,7 @@ import pytest
 import scipy.optimize
 from sklearn.metrics import adjusted_rand_score
 
-from emorl.metrics.clevrtex import SCORES, clevrtex_scores, resize_labels
+from emorl.metrics.clevrtex_scores import SCORES, clevrtex_scores, resize_labels
 
 
 def brute_force(true, pred, n_slots):
