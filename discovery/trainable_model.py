@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from discovery.checked_methods import checks_arrays
 from discovery.randomness import Seed
 
 Batch = dict[str, tf.Tensor]
@@ -29,6 +30,35 @@ class TrainableModel(keras.Model):
 
     #: Seed of the noise in Keras' own `fit`; the training loop passes its own.
     fit_seed: int = 0
+
+    fit = checks_arrays(keras.Model.fit)
+    evaluate = checks_arrays(keras.Model.evaluate)
+    predict = checks_arrays(keras.Model.predict)
+    train_on_batch = checks_arrays(keras.Model.train_on_batch)
+    test_on_batch = checks_arrays(keras.Model.test_on_batch)
+    predict_on_batch = checks_arrays(keras.Model.predict_on_batch)
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Checks and converts what users give, as `checked_inputs` says, and calls the model."""
+        if not any(isinstance(value, keras.KerasTensor) for value in tf.nest.flatten(inputs)):
+            inputs = self.checked_inputs(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def checked_inputs(self, inputs: Any) -> Any:
+        """Turns what users give into the argument of `call`.
+
+        Raises:
+            UserError: it is not what the model takes.
+        """
+        raise NotImplementedError
+
+    def checked_batch(self, batch: Batch) -> Batch:
+        """Turns what users give to Keras' `fit` and its like into a batch for `losses`.
+
+        Raises:
+            UserError: it is not what the model takes.
+        """
+        raise NotImplementedError
 
     def inputs_of(self, batch: Batch | Any) -> Any:
         """Picks the argument of `call` out of a batch; anything but a dict is taken to be that argument."""
@@ -88,4 +118,4 @@ class TrainableModel(keras.Model):
 
     def _fit_batch(self, data):
         inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return inputs if isinstance(inputs, dict) else self.batch_of(inputs, labels)
+        return self.checked_batch(inputs if isinstance(inputs, dict) else self.batch_of(inputs, labels))

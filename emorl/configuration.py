@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from discovery import UserError
 from discovery.options import check_options, option
 from discovery.precision import PRECISIONS
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 #: Gain of most initial weights of the original.
 GAIN = 0.02
@@ -98,18 +94,6 @@ class EMORLConfig(SlotAttentionConfig):
             raise UserError(
                 "bottom_up_prior and reverse_prior_plusplus exclude each other: set one of them to False."
             )
-
-
-def check_images(images: tf.Tensor, size: int) -> None:
-    """Checks that images are floating-point [B, size, size, 3].
-
-    Raises:
-        UserError: where they are not.
-    """
-    if images.shape.rank != 4 or tuple(images.shape[1:]) != (size, size, 3):
-        raise UserError(f"images must be [B, {size}, {size}, 3]; these are {list(images.shape)}.")
-    if not images.dtype.is_floating:
-        raise UserError(f"images must be float32 in [0, 1], not {images.dtype.name}: divide bytes by 255.")
 
 
 def _checked_input_size(input_size):

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
-from emorl.configuration import EMORLConfig, check_images
+from emorl.configuration import EMORLConfig
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
 from emorl.geco import GECO, MIN_BETA, GECOState, constraint, multiplier
 from emorl.image_decoders import Decoding, make_image_decoder
@@ -92,7 +92,7 @@ class EfficientMORL(SceneInference, TrainableModel):
         EMORL, section 3.3, reversed prior++, the prior of the refinement loss: p(z^1 | z^2).
 
         Args:
-            images: float32 [B, H, W, 3] in [0, 1].
+            images: [B, H, W, 3], floats in [0, 1], or uint8.
             training: what the gradient and the noise depend on, as the class says.
             seed: of the noise; training needs one.
             step: training step, which decides whether GECO weighs the likelihood; None: it does.
@@ -105,7 +105,6 @@ class EfficientMORL(SceneInference, TrainableModel):
         Raises:
             UserError: for images of another shape or kind, and for training without a seed.
         """
-        check_images(images, self.config.size)
         batch = images.shape[0] or tf.shape(images)[0]
         if training:
             if seed is None:
@@ -167,22 +166,9 @@ class EfficientMORL(SceneInference, TrainableModel):
         outputs = self(images, training=False, seed=seed, refinement_iters=refinement_iters)
         return outputs.stages[-1].posterior
 
-    def decode(self, slots: tf.Tensor) -> Decoding:
-        """Decodes slots [B, K, z]: samples, means, points of a traversal."""
-        return self.decoder(slots)
-
     def decode_layers(self, outputs: EfficientMORLOutputs) -> tuple[Decoding, ...]:
         """Decodes the sample of each stochastic layer, for pictures; a forward pass does not."""
         return tuple(self.decoder(layer.sample) for layer in outputs.layers)
-
-    def inputs_of(self, batch: Batch | tf.Tensor) -> tf.Tensor:
-        """Returns the images of a batch."""
-        return batch["image"] if isinstance(batch, dict) else batch
-
-    def batch_of(self, inputs: tf.Tensor, labels: tf.Tensor | None) -> Batch:
-        """Makes a batch of images; labels are not read."""
-        del labels
-        return {"image": inputs}
 
     def losses(
         self,

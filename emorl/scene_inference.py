@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from discovery.checked_arrays import checked_images
+from discovery import Batch
+from discovery.checked_arrays import checked_images, checked_slots
+from emorl.image_decoders import Decoding
 
 
 class SceneEncoding(NamedTuple):
@@ -31,38 +33,58 @@ class SceneInference:
         """Infers slots, and which pixels are theirs.
 
         Args:
-            images: array or tensor [B, H, W, 3] of floats in [0, 1].
+            images: array or tensor [B, H, W, 3] of floats in [0, 1], or of uint8.
 
         Raises:
             UserError: they are something else.
         """
-        outputs = self._explain(images)
+        outputs = self(images)
         return SceneEncoding(outputs.slots, tf.exp(outputs.decoding.mask_log_probs[..., 0]))
 
     def segment(self, images: Any) -> tf.Tensor:
         """Says whose each pixel is: int32 [B, H, W], number of the slot.
 
         Args:
-            images: array or tensor [B, H, W, 3] of floats in [0, 1].
+            images: array or tensor [B, H, W, 3] of floats in [0, 1], or of uint8.
 
         Raises:
             UserError: they are something else.
         """
-        masks = self._explain(images).decoding.mask_log_probs[..., 0]  # [B, K, H, W]
+        masks = self(images).decoding.mask_log_probs[..., 0]  # [B, K, H, W]
         return tf.argmax(masks, 1, output_type=tf.int32)
 
     def reconstruct(self, images: Any) -> tf.Tensor:
         """Paints the slots found in images, each where its mask is: [B, H, W, 3].
 
         Args:
-            images: array or tensor [B, H, W, 3] of floats in [0, 1].
+            images: array or tensor [B, H, W, 3] of floats in [0, 1], or of uint8.
 
         Raises:
             UserError: they are something else.
         """
-        decoding = self._explain(images).decoding
-        return decoding.reconstruction
+        return self(images).decoding.reconstruction
 
-    def _explain(self, images):
-        size = self.config.size
-        return self(checked_images(images, (size, size, 3)))
+    def decode(self, slots: Any) -> Decoding:
+        """Decodes slots [B, K, z]: samples, means, points of a traversal.
+
+        Raises:
+            UserError: they have another shape.
+        """
+        return self.decoder(checked_slots(slots, self.config.z_size, self.compute_dtype))
+
+    def inputs_of(self, batch: Batch | Any) -> Any:
+        """Picks the images out of a batch."""
+        return batch["image"] if isinstance(batch, dict) else batch
+
+    def batch_of(self, inputs: Any, labels: Any) -> Batch:
+        """Makes a batch of images; labels are not read."""
+        del labels
+        return {"image": inputs}
+
+    def checked_inputs(self, inputs: Any) -> tf.Tensor:
+        """Turns images into floats [B, H, W, 3] in [0, 1]."""
+        return checked_images(inputs, (self.config.size, self.config.size, 3), self.compute_dtype)
+
+    def checked_batch(self, batch: Batch) -> Batch:
+        """Turns images as above; nothing else in a batch is read."""
+        return {**batch, "image": self.checked_inputs(batch["image"])}

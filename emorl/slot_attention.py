@@ -11,7 +11,7 @@ import tensorflow as tf
 from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
 from emorl import initializers
 from emorl.attention import slot_attention
-from emorl.configuration import SlotAttentionConfig, check_images
+from emorl.configuration import SlotAttentionConfig
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.dual_gru import GRUCell
 from emorl.image_decoders import Decoding, make_image_decoder
@@ -95,7 +95,7 @@ class SlotAttention(SceneInference, TrainableModel):
             slots <- GRU(updates, slots), then slots <- slots + MLP(LN(slots)).
 
         Args:
-            images: float32 [B, H, W, 3] in [0, 1].
+            images: [B, H, W, 3], floats in [0, 1], or uint8.
             training: whether noise differs between images.
             seed: of the noise; training needs one.
 
@@ -105,7 +105,6 @@ class SlotAttention(SceneInference, TrainableModel):
         Raises:
             UserError: for images of another shape or kind, and for training without a seed.
         """
-        check_images(images, self.config.size)
         if training and seed is None:
             raise UserError("SlotAttention samples its initial slots: training=True needs a seed.")
         noise = Seed.of(seed) if training else SharedNoise.of(self.inference_seed if seed is None else seed)
@@ -125,19 +124,6 @@ class SlotAttention(SceneInference, TrainableModel):
         decoding = self.decoder(slots)
         squared_error = tf.reduce_sum(tf.square(images - decoding.reconstruction), axis=[1, 2, 3])  # [B]
         return SlotAttentionOutputs(slots, decoding, tuple(attentions), squared_error)
-
-    def decode(self, slots: tf.Tensor) -> Decoding:
-        """Decodes slots [B, K, z]."""
-        return self.decoder(slots)
-
-    def inputs_of(self, batch: Batch | tf.Tensor) -> tf.Tensor:
-        """Returns the images of a batch."""
-        return batch["image"] if isinstance(batch, dict) else batch
-
-    def batch_of(self, inputs: tf.Tensor, labels: tf.Tensor | None) -> Batch:
-        """Makes a batch of images; labels are not read."""
-        del labels
-        return {"image": inputs}
 
     def losses(
         self, batch: Batch, outputs: SlotAttentionOutputs, batch_sum: BatchSum = one_replica

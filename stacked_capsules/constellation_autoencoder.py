@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, one_replica
 from discovery.checked_arrays import checked_points
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
 from stacked_capsules.configuration import ConstellationConfig
@@ -118,8 +118,11 @@ class ConstellationAutoencoder(TrainableModel):
             inputs: Points [B, N, 2] and their presences [B, N], 0 or 1; points alone: all are present.
             training: Add noise, if there is a seed.
             seed: Seed of noise and dropout.
+
+        Raises:
+            UserError: points or presences are something else.
         """
-        corners, presence = self._points(inputs)
+        corners, presence = inputs
         seed = Seed.of(seed)
         of_decoder, of_encoder = (None if seed is None else seed.fold(i) for i in (1, 2))
         encoding = self.encoder(corners, presence, training=training, seed=of_encoder)  # [B, O, d]
@@ -146,7 +149,7 @@ class ConstellationAutoencoder(TrainableModel):
         Raises:
             UserError: they are something else.
         """
-        outputs = self(checked_points(points, presence))
+        outputs = self((points, presence))
         shape = [-1, self.decoder.n_caps, self.decoder.n_votes]
         return ConstellationEncoding(
             prior_presence=outputs.caps_presence_soft,
@@ -167,7 +170,7 @@ class ConstellationAutoencoder(TrainableModel):
         Raises:
             UserError: they are something else.
         """
-        points, presence = checked_points(points, presence)
+        points, presence = self.checked_inputs((points, presence))
         winner = self((points, presence)).votes.is_from_capsule  # [B, N]
         return tf.where(presence > 0, winner, -1)
 
@@ -181,7 +184,7 @@ class ConstellationAutoencoder(TrainableModel):
         Raises:
             UserError: they are something else.
         """
-        return self(checked_points(points, presence)).votes.winner
+        return self((points, presence)).votes.winner
 
     def inputs_of(self, batch: Batch | Any) -> Any:
         """Picks points and presences out of a batch."""
@@ -191,9 +194,22 @@ class ConstellationAutoencoder(TrainableModel):
 
     def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:
         """Makes a batch of points, presences and, as labels, the pattern of each point."""
-        corners, presence = self._points(inputs)
-        batch = {"corners": corners, "presence": presence}
-        return batch if labels is None else {**batch, "pattern_id": tf.cast(labels, tf.int64)}
+        points, presence = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        batch = {"corners": points, "presence": presence, "pattern_id": labels}
+        return {name: values for name, values in batch.items() if values is not None}
+
+    def checked_inputs(self, inputs: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Turns points, or points and presences, into floats [B, N, 2] and [B, N]."""
+        points, presence = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        return checked_points(points, presence, self.compute_dtype)
+
+    def checked_batch(self, batch: Batch) -> Batch:
+        """Turns points and presences as above, and patterns into int64 [B, N]."""
+        corners, presence = self.checked_inputs(self.inputs_of(batch))
+        checked = {**batch, "corners": corners, "presence": presence}
+        if "pattern_id" in batch:
+            checked["pattern_id"] = tf.cast(batch["pattern_id"], tf.int64)
+        return checked
 
     def losses(
         self, batch: Batch, outputs: ConstellationOutputs, batch_sum: BatchSum = one_replica
@@ -203,7 +219,7 @@ class ConstellationAutoencoder(TrainableModel):
         SCAE, section 2.1, loss of the constellation model:
             L = -log p(x_1:M) + L_prior + L_posterior, each term weighted.
         """
-        _, presence = self._points(self.inputs_of(batch))
+        _, presence = self.checked_inputs(self.inputs_of(batch))
         objects, votes = outputs.objects, outputs.votes
         n_points = presence.shape[1]
         n_caps = self.decoder.n_caps
@@ -278,13 +294,3 @@ class ConstellationAutoencoder(TrainableModel):
 
     def _per_capsule(self, of_votes):
         return tf.reshape(of_votes, [-1, self.decoder.n_caps, self.decoder.n_votes])  # [B, O, V]
-
-    @staticmethod
-    def _points(inputs):
-        corners, presence = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        corners = tf.convert_to_tensor(corners)
-        if corners.shape.rank != 3 or corners.shape[2] != 2:
-            raise UserError(f"constellation model: points must be [batch, points, 2], not {corners.shape}")
-        if presence is None:
-            return corners, tf.ones_like(corners[..., 0])
-        return corners, tf.cast(presence, corners.dtype)

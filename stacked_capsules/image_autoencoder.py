@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from discovery import Batch, Seed, TrainableModel, UserError
+from discovery import Batch, Seed, TrainableModel
+from discovery.checked_arrays import checked_images, checked_labels
 from stacked_capsules.classification_probe import ClassificationProbe
 from stacked_capsules.configuration import SCAEConfig
 from stacked_capsules.image_capsule import ImageCapsule
@@ -116,9 +117,12 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         """Explains images.
 
         Args:
-            images: [B, H, W, C], in [0, 1].
+            images: [B, H, W, C], floats in [0, 1], or uint8.
             training: Add noise, if there is a seed.
             seed: Seed of noise and dropout.
+
+        Raises:
+            UserError: images are something else.
         """
         inferred, templates = self._infer(images, training, Seed.of(seed))
         parts, votes = inferred["parts"], inferred["votes"]
@@ -137,7 +141,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         SCAE, section 2.4, posterior presence of an object:
             a_km^posterior proportional to a_k a_km N(x_m | V_km, lambda_km), summed over m.
         """
-        inferred, _ = self._infer(images, False, None)
+        inferred, _ = self._infer(self.checked_inputs(images), False, None)
         return inferred["caps_presence_prob"], inferred["mass_explained_by_capsule"]
 
     def per_capsule_reconstruction(self, outputs: ImageAutoencoderOutputs) -> tf.Tensor:
@@ -167,7 +171,18 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
 
     def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:
         """Makes a batch of images and, if there are any, labels."""
-        return {"image": inputs} if labels is None else {"image": inputs, "label": tf.cast(labels, tf.int64)}
+        return {"image": inputs} if labels is None else {"image": inputs, "label": labels}
+
+    def checked_inputs(self, inputs: Any) -> tf.Tensor:
+        """Turns images into floats [B, H, W, C] in [0, 1]."""
+        return checked_images(inputs, self.image_shape, self.compute_dtype)
+
+    def checked_batch(self, batch: Batch) -> Batch:
+        """Turns images as above, and labels into int64 [B]."""
+        checked = {**batch, "image": self.checked_inputs(batch["image"])}
+        if "label" in batch:
+            checked["label"] = checked_labels(batch["label"], self.config.n_classes)
+        return checked
 
     def predict_step(self, data: Any) -> Prediction:
         """One batch of Keras' `predict`, which keeps what it is given for the whole of a data set."""
@@ -206,10 +221,6 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
 
     def _infer_parts(self, images, training, seed):
         """Returns parts, the templates as the decoder takes them, and the templates of each example."""
-        if images.shape[1:] != self.image_shape:
-            raise UserError(
-                f"image model: images are {images.shape[1:]}, but it was made for {self.image_shape}"
-            )
         parts = self.part_encoder(images, training=training, seed=seed)
         templates = self.part_decoder.make_templates(parts.feature)  # [B or 1, P, h, w, C]
         tiled = templates + tf.zeros_like(parts.presence)[..., tf.newaxis, tf.newaxis, tf.newaxis]  # [B, ...]

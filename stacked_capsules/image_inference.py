@@ -6,7 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from discovery.checked_arrays import checked_images
 from stacked_capsules.image_outputs import ImageEncoding, ImageSegmentation
 
 
@@ -17,12 +16,12 @@ class ImageInference:
         """Infers parts and objects, without noise.
 
         Args:
-            images: array or tensor [B, H, W, C] of floats in [0, 1].
+            images: array or tensor [B, H, W, C] of floats in [0, 1], or of uint8.
 
         Raises:
             UserError: they are something else.
         """
-        inferred, _ = self._infer(checked_images(images, self.image_shape), False, None)
+        inferred, _ = self._infer(self.checked_inputs(images), False, None)
         return ImageEncoding(
             part_pose=inferred["parts"].pose,
             part_presence=inferred["parts"].presence,
@@ -34,7 +33,7 @@ class ImageInference:
         """Says which part shows at each pixel, and which object explains it.
 
         Args:
-            images: array or tensor [B, H, W, C] of floats in [0, 1].
+            images: array or tensor [B, H, W, C] of floats in [0, 1], or of uint8.
 
         Raises:
             UserError: they are something else.
@@ -53,7 +52,7 @@ class ImageInference:
         """Draws the parts found in images: [B, H, W, C], the value of the likeliest template at each pixel.
 
         Args:
-            images: array or tensor [B, H, W, C] of floats in [0, 1].
+            images: array or tensor [B, H, W, C] of floats in [0, 1], or of uint8.
 
         Raises:
             UserError: they are something else.
@@ -62,5 +61,5 @@ class ImageInference:
 
     def _drawn(self, images):
         """Returns the outputs for which nothing is drawn, and the mixture that makes the images."""
-        inferred, templates = self._infer(checked_images(images, self.image_shape), False, None)
+        inferred, templates = self._infer(self.checked_inputs(images), False, None)
         return inferred, self.part_decoder(*self._to_draw(inferred), templates).mixture

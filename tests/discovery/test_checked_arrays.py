@@ -23,13 +23,16 @@ def test_arrays_and_tensors_become_float32(kind):
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        ((255 * IMAGES).astype(np.uint8), "they are uint8, not floats in [0, 1]: give images / 255"),
+        ((255 * IMAGES).astype(np.int32), "they are int32; give floats in [0, 1], or uint8 in [0, 255]"),
+        ((IMAGES > 0.5).astype(np.uint8), "they are uint8, but no value is above 1"),
         (np.ones((2, 4, 5, 3), bool), "they are bool"),
-        (255 * IMAGES, "range from 0 to 255"),
+        (255 * IMAGES, "range from 0 to 255, but must be in [0, 1]: give images / 255"),
+        (256 * IMAGES, "range from 0 to 256, but must be in [0, 1]"),
         (IMAGES - 0.5, "range from -0.5 to 0.5"),
         (IMAGES * np.nan, "range from nan to nan"),
         (IMAGES[0], "[B, 4, 5, 3], not one of [4, 5, 3]; add an axis for the batch: images[None]"),
         (IMAGES[:, :3], "[B, 4, 5, 3], not one of [2, 3, 5, 3]"),
+        (np.zeros((2, 3, 4, 5)), "not one of [2, 3, 4, 5]; channels come last: images.transpose(0, 2, 3, 1)"),
         ("cat.png", "not one of []"),
         ({"image": IMAGES}, "give an array or a tensor of numbers"),
         (None, "give an array or a tensor of numbers"),
@@ -40,6 +43,13 @@ def test_mistakes_in_images(images, words):
         checked_images(images, (4, 5, 3))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_bytes_become_floats():
+    every_byte = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    images = checked_images(every_byte, (16, 16, 1))
+    np.testing.assert_array_equal(images, every_byte.astype(np.float32) / 255)
+    assert not checked_images(np.zeros_like(every_byte), (16, 16, 1)).numpy().any()
 
 
 def test_symbolic_images_are_checked_as_far_as_they_are_known():

@@ -184,9 +184,7 @@ def test_the_same_seed_gives_the_same_weights(kind):
 @pytest.mark.parametrize("kind", ["default", "slot_attention"])
 def test_wrong_images_and_missing_seed(kind):
     model = make(kind)
-    with pytest.raises(UserError, match=r"images must be \[B, 10, 10, 3\]; these are \[1, 10, 8, 3\]"):
+    with pytest.raises(UserError, match=r"give an array \[B, 10, 10, 3\], not one of \[1, 10, 8, 3\]"):
         model(tf.zeros([1, 10, 8, 3]))
-    with pytest.raises(UserError, match="divide bytes by 255"):
-        model(tf.zeros([1, 10, 10, 3], tf.uint8))
     with pytest.raises(UserError, match="needs a seed"):
         model(images(1), training=True)

@@ -58,12 +58,6 @@ def test_answers_are_those_of_a_call(model, images):
     np.testing.assert_allclose(model.reconstruct(images), (means * masks).sum(1), rtol=1e-5, atol=1e-6)
 
 
-def test_bytes_are_refused(model, images):
-    for answer in (model.encode, model.segment, model.reconstruct):
-        with pytest.raises(UserError, match="they are uint8, not floats"):
-            answer((255 * images).astype(np.uint8))
-
-
 def test_runs(name, model, images, tmp_path):
     curriculum = {"refinement_curriculum": "-1:3,6:1,7:2"}
     prefix = write_run(tmp_path, KINDS[name], model.config, model, **curriculum)

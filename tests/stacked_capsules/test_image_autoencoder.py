@@ -290,11 +290,6 @@ def test_wrong_options(options, message):
         small_scae(**options)
 
 
-def test_wrong_image_size(model):
-    with pytest.raises(UserError, match=r"images are \(28, 28, 1\), but it was made for \(23, 23, 1\)"):
-        model(tf.zeros([2, 28, 28, 1]))
-
-
 def test_whole_batches_teach_what_blocks_do():
     losses, gradients = [], []
     for how in ("blocks", "whole"):

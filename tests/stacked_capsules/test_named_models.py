@@ -104,12 +104,6 @@ def test_constellations():
         model.segment(points[0])
 
 
-def test_bytes_are_refused(model, images):
-    for answer in (model.encode, model.segment, model.reconstruct):
-        with pytest.raises(UserError, match="they are uint8, not floats"):
-            answer((255 * images).astype(np.uint8))
-
-
 def test_runs(model, images, tmp_path):
     write_run(tmp_path, "scae", CONFIG, stacked_capsules.build("digits", **SMALL, seed=5), step=6)
     prefix = write_run(tmp_path, "scae", CONFIG, model)

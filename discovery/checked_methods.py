@@ -1,0 +1,75 @@
+"""Keras' own methods that take arrays, made to check them before anything is computed."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import GeneratorType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+#: Examples that are checked at once: what is checked is converted, which must not double a data set's memory.
+_AT_ONCE = 1024
+
+
+def checks_arrays(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a Keras method (`fit`, `predict`, ...) call the model's `checked_batch` on what it is given.
+
+    Arrays and what generators yield are checked whole; of a `tf.data.Dataset` or a `keras.utils.PyDataset`
+    the first batch is, as the rest would have to be computed.
+    """
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def checked(self, *args, **kwargs):
+        bound = signature.bind(self, *args, **kwargs)
+        given = bound.arguments
+        if "x" in given:
+            given["x"] = _checked(self, given["x"], given.get("y"))
+        if isinstance(given.get("validation_data"), tuple | list):
+            _checked(self, *given["validation_data"][:2])
+        elif "validation_data" in given:
+            given["validation_data"] = _checked(self, given["validation_data"])
+        return method(*bound.args, **bound.kwargs)
+
+    return checked
+
+
+def _checked(model, x, y=None):
+    """Checks examples; returns x, or a generator that checks what it yields."""
+    if isinstance(x, GeneratorType):
+        return _each_checked(model, x)
+    if isinstance(x, tf.data.Dataset):
+        for first in x.take(1):
+            _check(model, *_unpacked(first))
+    elif isinstance(x, keras.utils.PyDataset):
+        _check(model, *_unpacked(x[0]))
+    else:
+        arrays = tf.nest.flatten((x, y))
+        if all(hasattr(array, "shape") for array in arrays if array is not None):  # the rest is left to Keras
+            n_examples = max((array.shape[0] for array in arrays if getattr(array, "shape", None)), default=0)
+            for start in range(0, n_examples, _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                _check(model, *_rows((x, y), part))
+    return x
+
+
+def _rows(arrays, part):
+    return tf.nest.map_structure(lambda array: None if array is None else array[part], arrays)
+
+
+def _each_checked(model, generator) -> Iterator[Any]:
+    for data in generator:
+        _check(model, *_unpacked(data))
+        yield data
+
+
+def _check(model, inputs, labels):
+    model.checked_batch(inputs if isinstance(inputs, dict) else model.batch_of(inputs, labels))
+
+
+def _unpacked(data):
+    return keras.utils.unpack_x_y_sample_weight(data)[:2]
