@@ -142,6 +142,22 @@ class SCAEConfig(CapsuleConfig):
         "entropy", "What posterior sparsity losses are; images only.", choices=SPARSITY_TYPES
     )
 
+    def loss_weights(self) -> dict[str, float]:
+        """The loss, term by term: the weight of each metric; those that are maximized have a minus."""
+        return {
+            "rec_ll": -1.0,  # image likelihood
+            "log_prob": -self.caps_ll_weight,  # part likelihood
+            "prior_within_sparsity_loss": self.prior_within_example_sparsity_weight,
+            "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
+            "posterior_within_sparsity_loss": self.posterior_within_example_sparsity_weight,
+            "posterior_between_sparsity_loss": -self.posterior_between_example_sparsity_weight,
+            "dynamic_weights_l2": self.dynamic_l2_weight,  # deformation of objects
+            "primary_caps_l1": self.primary_caps_sparsity_weight,
+            "weight_decay_loss": self.weight_decay,
+            "prior_cls_xe": 1.0,  # the probes, whose gradient reaches themselves alone
+            "posterior_cls_xe": 1.0,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConstellationConfig(CapsuleConfig):
@@ -187,3 +203,16 @@ class ConstellationConfig(CapsuleConfig):
         choices=("all", "present"),
         later=True,
     )
+
+    def loss_weights(self) -> dict[str, float]:
+        """The loss, term by term, as above."""
+        return {
+            "log_prob": -1.0,  # likelihood of points
+            "mixing_kl": self.mixing_kl_weight,
+            "sparsity_loss": self.sparsity_weight,
+            "dynamic_weights_l2": self.dynamic_l2_weight,
+            "posterior_within_sparsity_loss": self.posterior_within_example_sparsity_weight,
+            "posterior_between_sparsity_loss": -self.posterior_between_example_sparsity_weight,
+            "prior_within_sparsity_loss": self.prior_within_example_sparsity_weight,
+            "prior_between_sparsity_loss": -self.prior_between_example_sparsity_weight,
+        }

@@ -266,7 +266,7 @@ class ConstellationAutoencoder(TrainableModel):
             metrics[f"votes_per_capsule_{k}"] = wins_of_k
         if "grouped" in totals:
             metrics["segm_acc"] = tf.math.divide_no_nan(totals["grouped"], totals["present"])
-        loss = weighted_sum(metrics, self._loss_weights())
+        loss = weighted_sum(metrics, self.config.loss_weights())
         return loss, {"loss": loss, **metrics}
 
     def get_config(self):
@@ -279,18 +279,6 @@ class ConstellationAutoencoder(TrainableModel):
         if "config" in config:
             return cls(**{**config, "config": ConstellationConfig(**config["config"])})
         return cls(constellation_options(config), name=config["name"])
-
-    def _loss_weights(self):
-        return {
-            "log_prob": -1.0,
-            "mixing_kl": self.config.mixing_kl_weight,
-            "sparsity_loss": self.config.sparsity_weight,
-            "dynamic_weights_l2": self.config.dynamic_l2_weight,
-            "posterior_within_sparsity_loss": self.config.posterior_within_example_sparsity_weight,
-            "posterior_between_sparsity_loss": -self.config.posterior_between_example_sparsity_weight,
-            "prior_within_sparsity_loss": self.config.prior_within_example_sparsity_weight,
-            "prior_between_sparsity_loss": -self.config.prior_between_example_sparsity_weight,
-        }
 
     def _per_capsule(self, of_votes):
         return tf.reshape(of_votes, [-1, self.decoder.n_caps, self.decoder.n_votes])  # [B, O, V]

@@ -133,26 +133,9 @@ class ImageLosses:
                 metrics[f"votes_per_capsule_{k}"] = wins_of_k
         if "prior_cls_acc" in metrics:
             metrics["best_cls_acc"] = tf.maximum(metrics["prior_cls_acc"], metrics["posterior_cls_acc"])
-        weights = {name: weight for name, weight in self._weights().items() if name in metrics}
+        weights = {name: weight for name, weight in self.config.loss_weights().items() if name in metrics}
         loss = weighted_sum(metrics, weights)
         return loss, {"loss": loss, **metrics}
-
-    def _weights(self):
-        """The loss, term by term: the weight of each metric; those that are maximized have a minus."""
-        config = self.config
-        return {
-            "rec_ll": -1.0,  # image likelihood
-            "log_prob": -config.caps_ll_weight,  # part likelihood
-            "prior_within_sparsity_loss": config.prior_within_example_sparsity_weight,
-            "prior_between_sparsity_loss": -config.prior_between_example_sparsity_weight,
-            "posterior_within_sparsity_loss": config.posterior_within_example_sparsity_weight,
-            "posterior_between_sparsity_loss": -config.posterior_between_example_sparsity_weight,
-            "dynamic_weights_l2": config.dynamic_l2_weight,  # deformation of objects
-            "primary_caps_l1": config.primary_caps_sparsity_weight,
-            "weight_decay_loss": config.weight_decay,
-            "prior_cls_xe": 1.0,  # the probes, whose gradient reaches themselves alone
-            "posterior_cls_xe": 1.0,
-        }
 
     def _target(self, images):
         return normalized_sobel_edges(images) if self.config.prep == "sobel" else images  # [B, H, W, C]
