@@ -16,7 +16,6 @@ from emorl.image_decoders import Decoding, make_image_decoder
 from emorl.image_encoder import CHANNELS, ImageEncoder
 from emorl.inference_noise import SharedNoise
 from emorl.inference_stages import EfficientMORLOutputs, Layer, Stage
-from emorl.likelihood_gradient import with_early_gradient
 from emorl.likelihoods import likelihood
 from emorl.prior import ConditionalPrior, hierarchical_kl
 from emorl.refinement import RefinementNetwork
@@ -271,21 +270,10 @@ class EfficientMORL(SceneInference, TrainableModel):
         return Stage(posterior, sample, decoding, nll, kl)
 
     def _decode_and_score(self, images, slots, training):
-        if not training:
-            return self._plainly_decode_and_score(images, slots)
-        weights = [variable.value for variable in self.decoder.trainable_variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([slots, *weights])
-            decoding, nll = self._plainly_decode_and_score(images, slots)
-            total = tf.reduce_sum(nll)  # []
-        d_slots, *d_weights = tape.gradient(total, [slots, *weights])
-        weights = [tf.convert_to_tensor(weight) for weight in weights]
-        return decoding, with_early_gradient(nll, slots, d_slots, weights, d_weights)
+        def nll_of(decoding):
+            return self.likelihood(images, decoding.means, decoding.mask_log_probs, self.config.log_scale)
 
-    def _plainly_decode_and_score(self, images, slots):
-        decoding = self.decoder(slots)
-        nll = self.likelihood(images, decoding.means, decoding.mask_log_probs, self.config.log_scale)  # [B]
-        return decoding, nll
+        return self.decoder.decode_and_score(slots, nll_of, early_gradient=training)
 
     def _describe_layers(self, inferred, last_sample):
         image = [-1, self.config.size, self.config.size, self.config.K]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -10,6 +11,7 @@ import tensorflow as tf
 from discovery import UserError, check_precision, convolution_dtype
 from emorl import initializers
 from emorl.broadcast_convolution import convolve_broadcast
+from emorl.likelihood_gradient import with_early_gradient
 from emorl.positional_embedding import positional_embedding
 
 OUTPUTS = 4  # three colors and the mask's logit
@@ -88,6 +90,33 @@ class ImageDecoder(keras.layers.Layer):
         x = tf.cast(self.render(tf.reshape(slots, [-1, self.z_size])), slots.dtype)  # [B * K, H, W, 4]
         x = tf.reshape(x, [-1, n_slots, size, size, OUTPUTS])  # [B, K, H, W, 4]
         return Decoding(tf.sigmoid(x[..., :3]), tf.nn.log_softmax(x[..., 3:], axis=1))
+
+    def decode_and_score(
+        self, slots: tf.Tensor, score: Callable[[Decoding], tf.Tensor], early_gradient: bool = False
+    ) -> tuple[Decoding, tf.Tensor]:
+        """Decodes slots [B, K, z], and scores what they look like.
+
+        Args:
+            slots: [B, K, z].
+            score: Scores [B] of a decoding, each of its own image.
+            early_gradient: Form the gradient of the scores at once, for two losses that need it at different
+                times (`with_early_gradient`).
+
+        Returns:
+            The decoding and its scores.
+        """
+        if not early_gradient:
+            decoding = self(slots)
+            return decoding, score(decoding)
+        weights = [variable.value for variable in self.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([slots, *weights])
+            decoding = self(slots)
+            scores = score(decoding)  # [B]
+            total = tf.reduce_sum(scores)  # []
+        d_slots, *d_weights = tape.gradient(total, [slots, *weights])
+        weights = [tf.convert_to_tensor(weight) for weight in weights]
+        return decoding, with_early_gradient(scores, slots, d_slots, weights, d_weights)
 
     def render(self, slots: tf.Tensor) -> tf.Tensor:
         """Returns what slots [n, z] look like, each on its own: [n, H, W, 4], before any non-linearity."""
