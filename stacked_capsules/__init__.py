@@ -1,6 +1,6 @@
 """Stacked Capsule Autoencoders (Kosiorek et al., NeurIPS 2019): objects in images and in constellations.
 
-`build` makes an untrained model, `load_run` and `load_pretrained` give trained ones; all have `encode`,
+`build` creates an untrained model, `load_run` and `load_pretrained` load trained ones; all have `encode`,
 `segment` and `reconstruct`.
 """
 

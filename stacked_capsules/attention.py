@@ -14,10 +14,10 @@ from stacked_capsules.safe_math import safe_log
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class MultiHeadAttention(keras.layers.Layer):
-    """Attention with several heads; one matrix holds a projection's heads side by side.
+    """Multi-head attention; one matrix holds a projection's heads side by side.
 
     Args:
-        n_heads: Number of heads; a head has ceil(d / n_heads) of the d channels of what it projects.
+        n_heads: Number of heads; each projects d channels to ceil(d / n_heads).
         presence_mask: One of `PRESENCE_MASKS`.
     """
 
@@ -46,14 +46,14 @@ class MultiHeadAttention(keras.layers.Layer):
         presence: tf.Tensor | None = None,
         rows: PresentPoints | None = None,
     ) -> tf.Tensor:
-        """Reads values where keys match queries.
+        """Reads the values whose keys match the queries.
 
         Args:
             queries: [B, N, d], or [1, N, d] for the same queries in every example.
             keys: [B, M, d].
             values: [B, M, d_v].
             presence: [B, M] in [0, 1], of keys and values.
-            rows: Where given, queries, keys and values are the same points, [R, d].
+            rows: If given, queries, keys and values are the same points, [R, d].
 
         Returns:
             [B, N, d_v], or [R, d_v].
@@ -73,7 +73,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.combine(read if rows is None else rows.pack(read))
 
     def _project_together(self, x, rows):
-        """Queries, keys and values of the same points, in one product."""
+        """Projects the same points to queries, keys and values in one matrix product."""
         projections = (self.query, self.key, self.value)
         kernel = tf.concat([projection.kernel for projection in projections], 1)  # [d, 3 * units]
         bias = tf.concat([projection.bias for projection in projections], 0)  # [3 * units]
@@ -88,7 +88,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return tf.transpose(x, [0, 2, 1, 3])  # [B, heads, N, d]
 
     def compute_output_shape(self, queries_shape, keys_shape, values_shape, presence_shape=None):
-        """-> [B, N, d_v]."""
+        """Returns [B, N, d_v]."""
         return (values_shape[0], queries_shape[1], values_shape[2])
 
     def get_config(self):
@@ -112,11 +112,11 @@ def attend(
         queries: [..., N, d].
         keys: [..., M, d].
         values: [..., M, d_v].
-        presence: [..., M] in [0, 1]. With none present, all values weigh the same.
-        presence_mask: "as_run" masks all but the most present keys, as the reference does: right for 0 and 1,
-            and between them a one-hot choice in which queries and keys have no say. "log" multiplies
-            the weights by the presences.
-        scale: None: 1 / sqrt(d).
+        presence: [..., M] in [0, 1]. If none is present, all values are weighted equally.
+        presence_mask: "as_run" masks all but the most present keys, as the reference does: correct for 0
+            and 1, but in between, a one-hot choice that ignores queries and keys. "log" multiplies the
+            weights by the presences.
+        scale: By default 1 / sqrt(d).
 
     Returns:
         [..., N, d_v].
@@ -124,7 +124,7 @@ def attend(
     scale = scale or 1.0 / math.sqrt(queries.shape[-1])
     routing = scale * tf.matmul(queries, keys, transpose_b=True)  # [..., N, M]
     if presence is not None and presence_mask == "as_run":
-        # Scaled beforehand: XLA rounds (a - 1e32) * b differently in a row's maximum, NaN if none is present.
+        # Scaled beforehand: XLA rounds (a - 1e32) * b differently in a row's maximum; NaN if none is present.
         routing -= (1.0 - presence[..., tf.newaxis, :]) * (1e32 * scale)
     if presence is not None and presence_mask == "log":
         routing += safe_log(presence)[..., tf.newaxis, :]
@@ -132,6 +132,6 @@ def attend(
 
 
 def _softmax(x):
-    """As tf.nn.softmax, but with a single choice exactly 1: 1e32 times a rounding is no gradient."""
+    """Like tf.nn.softmax, but exactly 1 for a single choice: 1e32 times a rounding error is no gradient."""
     e = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, -1, keepdims=True)))  # [..., M]
     return e / tf.reduce_sum(e, -1, keepdims=True)  # [..., M]

@@ -1,4 +1,4 @@
-"""Sums over the whole batch, all of them formed by one reduction."""
+"""Sums over the global batch, all computed by one reduction."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from discovery import BatchSum
 def batch_totals(per_example: dict[str, tf.Tensor], batch_sum: BatchSum) -> dict[str, tf.Tensor]:
     """Sums every entry over the global batch.
 
-    All entries travel in one vector, so that many replicas exchange one message and not a dozen.
+    All entries are sent in one vector, so that replicas exchange one message instead of a dozen.
 
     Args:
-        per_example: name -> float32 [B, ...] with a static shape after the first axis, B as held here.
-        batch_sum: Sum over replicas of what each of them holds.
+        per_example: name -> float32 [B, ...] with a static shape after the first axis; B is this replica's.
+        batch_sum: Sums each replica's tensor over all replicas.
 
     Returns:
         name -> float32 [...].
@@ -28,5 +28,5 @@ def batch_totals(per_example: dict[str, tf.Tensor], batch_sum: BatchSum) -> dict
 
 
 def weighted_sum(metrics: dict[str, tf.Tensor], weights: dict[str, float]) -> tf.Tensor:
-    """Sums those scalars that have a weight other than zero; a scalar may be missing then only."""
+    """Sums the scalars with nonzero weights; only a scalar whose weight is zero may be missing."""
     return tf.add_n([weight * metrics[name] for name, weight in weights.items() if weight != 0.0])

@@ -1,4 +1,4 @@
-"""Dense layers and MLPs of which every capsule has its own."""
+"""Dense layers and MLPs with separate weights for each capsule."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class BatchedMLP(keras.layers.Layer):
     """k MLPs applied to k vectors.
 
     Args:
-        n_units: Widths of the layers, the output's last.
+        n_units: Widths of the layers, ending with the output's.
         activation: Name of the nonlinearity after each hidden layer.
-        activate_final: Apply it after the last layer, too.
-        use_bias: Whether the last layer has a bias; the hidden ones always have.
+        activate_final: Whether to apply it after the last layer too.
+        use_bias: Whether the last layer has a bias; hidden layers always do.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A linear classifier that watches capsule presences and does not shape them."""
+"""A linear classifier of capsule presences that does not influence them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stacked_capsules.dense import dense
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class ClassificationProbe(keras.layers.Layer):
-    """Linear map from presences to class logits; no gradient passes through it.
+    """Linear map from presences to class logits; no gradient flows back to the presences.
 
     Args:
         n_classes: Number of classes.
@@ -37,15 +37,15 @@ class ClassificationProbe(keras.layers.Layer):
 def probe_scores(
     logits: tf.Tensor, labels: tf.Tensor, labeled: tf.Tensor | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Scores a probe, example by example.
+    """Scores a probe on each example.
 
     Args:
         logits: [B, n_classes].
         labels: int [B], in [0, n_classes).
-        labeled: int [B], 0 for examples whose label must not be learned from; None if all may.
+        labeled: int [B], 0 for examples whose label must not be used in training; None: all labels may be.
 
     Returns:
-        Cross entropy [B], zero where not labeled; accuracy [B], 0 or 1, of labeled and other examples alike.
+        Cross entropy [B], zero where unlabeled; accuracy [B], 0 or 1, for labeled and unlabeled examples.
     """
     xe = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)  # [B]
     if labeled is not None:

@@ -1,4 +1,4 @@
-"""The options of both models, under the original's names and with its defaults where it has them."""
+"""The options of both models, with the original's names and defaults where it has them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from discovery.options import check_options, option
 from discovery.precision import PRECISIONS
 
-#: How a part encoder pools the features of an image.
+#: How the part encoder pools the features of an image.
 ENCODER_TYPES = ("linear", "conv", "conv_att")
-#: What the presence of a point does to attention, see `attention.attend`.
+#: How the presence of points masks attention; see `attention.attend`.
 PRESENCE_MASKS = ("as_run", "log")
-#: What a sparsity loss is made of, see `sparsity`.
+#: Kinds of sparsity losses; see `sparsity`.
 SPARSITY_TYPES = ("entropy", "kl", "l2")
-#: Poses or presences that parts are drawn with.
+#: Which poses or presences parts are rendered with.
 _DRAWN = ("enc", "soft", "hard")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CapsuleConfig:
-    """What both models have.
+    """The options that both models have.
 
     Raises:
-        UserError: An option is none of its choices, or out of range.
+        UserError: An option is not one of its choices, or is out of range.
     """
 
     presence_noise: float = option(
@@ -31,24 +31,24 @@ class CapsuleConfig:
     )
     presence_mask: str = option("as_run", "How presences mask attention (S25).", choices=PRESENCE_MASKS)
     prior_within_example_sparsity_weight: float = option(
-        1.0, "Loss weight of few objects in each example, by their prior presences.", topic="Loss"
+        1.0, "Loss weight of having few objects in each example, by prior presences.", topic="Loss"
     )
     prior_between_example_sparsity_weight: float = option(
-        1.0, "Loss weight of examples spread over the objects, by their prior presences."
+        1.0, "Loss weight of spreading examples evenly over objects, by prior presences."
     )
     prior_within_example_constant: float = option(
-        0.0, "Objects wanted per example, of the l2 loss; 0: the number of objects / n_classes (S1)."
+        0.0, "Target number of objects per example in the l2 loss; 0: number of objects / n_classes (S1)."
     )
     posterior_within_example_sparsity_weight: float = option(
-        10.0, "Loss weight of few objects in each example, by what they explain."
+        10.0, "Loss weight of having few objects in each example, by posterior presences."
     )
     posterior_between_example_sparsity_weight: float = option(
-        10.0, "Loss weight of examples spread over the objects, by what they explain."
+        10.0, "Loss weight of spreading examples evenly over objects, by posterior presences."
     )
     dynamic_l2_weight: float = option(
-        10.0, "Loss weight of deformations: an object's relations to its parts."
+        10.0, "Loss weight of deformations of an object's relations to its parts."
     )
-    eval_noise: bool = option(False, "Noise at evaluation too, as the original has it (S5).")
+    eval_noise: bool = option(False, "Adds noise at evaluation too, as in the original (S5).")
     seed: int = option(0, "Seed of the initial weights.", flag=False)
 
     def __post_init__(self):
@@ -57,33 +57,35 @@ class CapsuleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SCAEConfig(CapsuleConfig):
-    """The image model, `ImageAutoencoder`.
+    """The options of the image model, `ImageAutoencoder`.
 
     Raises:
-        UserError: An option is none of its choices, or out of range.
+        UserError: An option is not one of its choices, or is out of range.
     """
 
     weight_decay: float = option(
         0.0, "Weight of half the squared norm of all kernels.", topic="Model and optimization"
     )
-    precision: str = option("float32", "What convolutions compute in.", choices=PRECISIONS)
+    precision: str = option("float32", "Precision of convolutions.", choices=PRECISIONS)
     pixel_likelihood: str = option(
         "auto",
-        "Images are scored in blocks of pixels, which fit into a CPU's cache, or as whole batches, for "
-        "accelerators; values differ by rounding alone; auto: whole where TensorFlow has a GPU.",
+        "Scores images in blocks of pixels that fit into a CPU's cache, or as whole batches, for "
+        "accelerators; values differ only by rounding; auto: whole if TensorFlow has a GPU.",
         choices=("auto", "blocks", "whole"),
         later=True,
     )
 
     canvas_size: int = option(
         28,
-        "Side of the image; files are resized to it, others shifted in it.",
+        "Side of the image; image files are resized to it, other images are shifted within it.",
         topic="Data",
         least=1,
         shapes=True,
     )
     n_channels: int = option(1, "Number of input channels.", least=1, shapes=True)
-    n_classes: int = option(10, "Number of labels; of images: of their sub-folders.", least=1, shapes=True)
+    n_classes: int = option(
+        10, "Number of labels; for image files, of their subfolders.", least=1, shapes=True
+    )
 
     encoder_type: str = option(
         "conv_att",
@@ -101,7 +103,7 @@ class SCAEConfig(CapsuleConfig):
     )
     colorize_templates: bool = option(False, "Infers each template's color from the image.", shapes=True)
     use_alpha_channel: bool = option(
-        False, "Learns mixing logits per template pixel; otherwise its values are they.", shapes=True
+        False, "Learns mixing logits per template pixel; otherwise its values are the logits.", shapes=True
     )
     template_nonlin: str = option("relu1", "Nonlinearity on templates.")
     color_nonlin: str = option("relu1", "Nonlinearity on template colors.")
@@ -113,19 +115,20 @@ class SCAEConfig(CapsuleConfig):
     )
     vote_type: str = option(
         "enc",
-        "Poses it is made of: as seen, the posterior mean of the votes, or the winning votes.",
+        "Poses of parts in the reconstruction: as encoded, the posterior mean of the votes, or the winning "
+        "votes.",
         choices=_DRAWN,
     )
-    pres_type: str = option("enc", "Presences it is made of, likewise.", choices=_DRAWN)
+    pres_type: str = option("enc", "Presences of parts in the reconstruction, likewise.", choices=_DRAWN)
 
     n_obj_caps: int = option(10, "Number of object capsules.", topic="Object capsules", least=1, shapes=True)
     n_obj_caps_params: int = option(32, "Dimensions of an object's parameters.", least=1, shapes=True)
     caps_dropout_rate: float = option(0.0, "Probability that training drops an object capsule.")
-    feed_templates: bool = option(True, "Shows templates to the object encoder.", shapes=True)
+    feed_templates: bool = option(True, "Feeds templates to the object encoder.", shapes=True)
     stop_grad_caps_inpt: bool = option(
-        True, "No gradient from the object encoder to the parts, but by way of special features."
+        True, "Stops the gradient from the object encoder to the parts, except through special features."
     )
-    stop_grad_caps_target: bool = option(True, "No gradient from the parts' likelihood to the parts.")
+    stop_grad_caps_target: bool = option(True, "Stops the gradient from the part likelihood to the parts.")
     special_features_gradient: float = option(
         1.0,
         "Factor of the gradient from the object encoder to the parts' special features (S27).",
@@ -133,13 +136,13 @@ class SCAEConfig(CapsuleConfig):
         later=True,
     )
 
-    caps_ll_weight: float = option(1.0, "Loss weight of the parts' likelihood; images only.", topic="Loss")
-    primary_caps_sparsity_weight: float = option(0.0, "Loss weight of parts' presences; images only.")
+    caps_ll_weight: float = option(1.0, "Loss weight of the part likelihood; images only.", topic="Loss")
+    primary_caps_sparsity_weight: float = option(0.0, "Loss weight of part presences; images only.")
     prior_sparsity_loss_type: str = option(
-        "l2", "What prior sparsity losses are; images only.", choices=SPARSITY_TYPES
+        "l2", "Kind of the prior sparsity losses; images only.", choices=SPARSITY_TYPES
     )
     posterior_sparsity_loss_type: str = option(
-        "entropy", "What posterior sparsity losses are; images only.", choices=SPARSITY_TYPES
+        "entropy", "Kind of the posterior sparsity losses; images only.", choices=SPARSITY_TYPES
     )
 
     def loss_weights(self) -> dict[str, float]:
@@ -161,14 +164,14 @@ class SCAEConfig(CapsuleConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ConstellationConfig(CapsuleConfig):
-    """The constellation model, `ConstellationAutoencoder`; the original fixes the numbers of its capsules.
+    """The options of `ConstellationAutoencoder`; the original hard-codes its numbers of capsules.
 
     Raises:
-        UserError: An option is none of its choices, or out of range.
+        UserError: An option is not one of its choices, or is out of range.
     """
 
     n_caps: int = option(3, "Number of capsules.", topic="Constellation model", least=1, shapes=True)
-    n_votes: int = option(4, "Number of votes of a capsule.", least=1, shapes=True)
+    n_votes: int = option(4, "Number of votes per capsule.", least=1, shapes=True)
     n_caps_params: int = option(32, "Dimensions of a capsule's parameters.", least=1, shapes=True)
     decoder: str = option(
         "capsule",
@@ -178,28 +181,30 @@ class ConstellationConfig(CapsuleConfig):
     )
     skip_absent_points: bool = option(
         False,
-        "Training encodes present points alone (the same up to rounding); not under XLA.",
+        "Training encodes only present points (the same up to rounding); not under XLA.",
         later=True,
     )
     encoder_lanes: int = option(
-        1, "Parts of a batch that training encodes beside each other; not under XLA.", least=1, later=True
+        1, "Number of batch slices that training encodes in parallel; not under XLA.", least=1, later=True
     )
 
     sparsity_weight: float = option(
         10.0,
-        "Loss weight of capsules that are present where they win points; constellation only.",
+        "Loss weight of capsules being present where they win points; constellation only.",
         topic="Loss",
     )
-    mixing_kl_weight: float = option(0.0, "Loss weight of even mixing probabilities; constellation only.")
+    mixing_kl_weight: float = option(
+        0.0, "Loss weight of making mixing probabilities even; constellation only."
+    )
     capsule_presence: str = option(
         "binary",
-        "What the prior sparsity losses see: is a vote likelier than the dummy (no gradient then), or the "
-        "probability (S28).",
+        "What the prior sparsity losses see: whether a vote is likelier than the dummy (without gradient), "
+        "or its probability (S28).",
         choices=("binary", "soft"),
     )
     posterior_points: str = option(
         "all",
-        "Points that the posterior sparsity losses count; of all, a capsule can have absent ones (S38).",
+        "Points that the posterior sparsity losses count; with all, a capsule can claim absent ones (S38).",
         choices=("all", "present"),
         later=True,
     )

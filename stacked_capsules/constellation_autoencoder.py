@@ -1,4 +1,4 @@
-"""The constellation autoencoder: points explained by objects that come in any pose (SCAE, section 2.1)."""
+"""The constellation autoencoder: objects in arbitrary poses explain points (SCAE, section 2.1)."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _PRIOR_LOSS, _POSTERIOR_LOSS, _N_CLASSES = "l2", "entropy", 2
 
 
 class ConstellationOutputs(NamedTuple):
-    """What the model says about constellations of N points; O capsules, M votes of all of them together.
+    """What the model infers from constellations of N points: O capsules, which cast M votes in total.
 
     Attributes:
         caps_encoding: [B, O, d], the encoder's output.
         objects: The capsules' votes.
         votes: How the votes explain the points.
-        caps_presence_prob: [B, O], in [0, 1], the capsules' presence as the prior sparsity losses see it.
+        caps_presence_prob: [B, O], in [0, 1], presence of each capsule as the prior sparsity losses see it.
         caps_presence_soft: [B, O], in [0, 1], presence of each capsule's most present vote.
-        mass_explained_by_capsule: [B, O], in [0, N], posterior of its votes, summed over points.
+        mass_explained_by_capsule: [B, O], in [0, N], posterior probability of its votes, summed over points.
     """
 
     caps_encoding: tf.Tensor
@@ -47,13 +47,13 @@ class ConstellationOutputs(NamedTuple):
 
 
 class ConstellationEncoding(NamedTuple):
-    """The objects of constellations: O capsules with V votes each.
+    """The objects inferred from constellations: O capsules with V votes each.
 
     Attributes:
         prior_presence: [B, O], in [0, 1], of each capsule's most present vote.
         posterior_presence: [B, O], in [0, N], how many points each capsule explains.
-        vote_pose: [B, O, V, 3, 3], where each point of an object should be, and how it is turned.
-        vote_presence: [B, O, V], in [0, 1], whether it should be there.
+        vote_pose: [B, O, V, 3, 3], predicted position and orientation of each point of an object.
+        vote_presence: [B, O, V], in [0, 1], predicted presence of that point.
     """
 
     prior_presence: tf.Tensor
@@ -67,7 +67,7 @@ class ConstellationAutoencoder(TrainableModel):
     """Infers objects from points, and points from objects.
 
     Args:
-        config: Its options.
+        config: The options.
     """
 
     def __init__(self, config: ConstellationConfig, name: str = "constellation_autoencoder", **kwargs):
@@ -102,7 +102,7 @@ class ConstellationAutoencoder(TrainableModel):
             self.decoder = ConstellationCapsule(capsules, likelihood, name="decoder")
 
     def build(self, input_shape=None):
-        """Creates every weight; none depends on the number of points."""
+        """Creates all weights; none depends on the number of points."""
         del input_shape
         points = (None, None, 2)
         self.encoder.build(points)
@@ -115,7 +115,7 @@ class ConstellationAutoencoder(TrainableModel):
         """Explains constellations.
 
         Args:
-            inputs: Points [B, N, 2] and their presences [B, N], 0 or 1; points alone: all are present.
+            inputs: Points [B, N, 2] and their presences [B, N], 0 or 1; points alone count as present.
             training: Add noise, if there is a seed.
             seed: Seed of noise and dropout.
 
@@ -147,7 +147,7 @@ class ConstellationAutoencoder(TrainableModel):
             presence: [B, N], 0 or 1; None: all are present.
 
         Raises:
-            UserError: they are something else.
+            UserError: the arguments are not as described.
         """
         outputs = self((points, presence))
         shape = [-1, self.decoder.n_caps, self.decoder.n_votes]
@@ -159,7 +159,7 @@ class ConstellationAutoencoder(TrainableModel):
         )
 
     def segment(self, points: Any, presence: Any = None) -> tf.Tensor:
-        """Says which capsule explains each point best: int32 [B, N], from 0; -1: the point is absent.
+        """Returns the capsule that explains each point best: int32 [B, N], from 0; -1 for absent points.
 
         SCAE, section 2.1, the object that a point is assigned to: argmax_k max_n a_k a_kn p(x_m | k, n).
 
@@ -168,26 +168,26 @@ class ConstellationAutoencoder(TrainableModel):
             presence: [B, N], 0 or 1; None: all are present.
 
         Raises:
-            UserError: they are something else.
+            UserError: the arguments are not as described.
         """
         points, presence = self.checked_inputs((points, presence))
         winner = self((points, presence)).votes.is_from_capsule  # [B, N]
         return tf.where(presence > 0, winner, -1)
 
     def reconstruct(self, points: Any, presence: Any = None) -> tf.Tensor:
-        """Puts each point where the vote is that explains it best: [B, N, 2].
+        """Replaces each point by the vote that explains it best: [B, N, 2].
 
         Args:
             points: array or tensor [B, N, 2].
             presence: [B, N], 0 or 1; None: all are present.
 
         Raises:
-            UserError: they are something else.
+            UserError: the arguments are not as described.
         """
         return self((points, presence)).votes.winner
 
     def inputs_of(self, batch: Batch | Any) -> Any:
-        """Picks points and presences out of a batch."""
+        """Extracts points and presences from a batch."""
         if not isinstance(batch, dict):
             return batch
         return (batch["corners"], batch["presence"]) if "presence" in batch else batch["corners"]
@@ -275,7 +275,7 @@ class ConstellationAutoencoder(TrainableModel):
 
     @classmethod
     def from_config(cls, config):
-        """Rebuilds the model, of files that name its parts too, as they were written before."""
+        """Rebuilds the model, also from older files, which name its layers one by one."""
         if "config" in config:
             return cls(**{**config, "config": ConstellationConfig(**config["config"])})
         return cls(constellation_options(config), name=config["name"])

@@ -1,4 +1,4 @@
-"""Object capsules of point patterns: where the points of a pattern should be (SCAE, section 2.1)."""
+"""Object capsules for point patterns, which predict the points of a pattern (SCAE, section 2.1)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteE
 
 
 class PointVotes(NamedTuple):
-    """The votes of all capsules for where points are: O capsules, M = O * n_votes votes, capsule by capsule.
+    """All capsules' votes for the positions of points: O capsules, M = O * n_votes votes, grouped by capsule.
 
     Attributes:
         vote: [B, M, 2], positions.
         scale: [B, M], positive, standard deviation of each.
-        vote_presence_prob: [B, M], in [0, 1]: capsule present times its point present.
+        vote_presence_prob: [B, M], in [0, 1]: the capsule's presence times its point's.
         pres_logit_per_caps: [B, O], logit of the capsule's presence, noise included.
         pres_logit_per_vote: [B, M], logit of the point's presence given the capsule, noise included.
-        transform: [B, M, 3, 3], the whole pose; the position is its translation.
+        transform: [B, M, 3, 3], the full pose, whose translation is the position.
         raw_caps_params: [B, O, n_caps_params], the capsules' parameters.
         dynamic_weights_l2: [B], half the squared norm of the predicted part-to-object relations.
     """
@@ -73,7 +73,7 @@ class ConstellationCapsule(keras.layers.Layer):
             p(x_m | k, n) = N(x_m | mu_kn, lambda_kn), mu_kn the translation in V_kn.
 
         Args:
-            encoding: [B, O, d], an encoding for each capsule.
+            encoding: [B, O, d], one encoding per capsule.
             corners: [B, N, 2], the points.
             presence: [B, N], 0 or 1.
             training: Add noise and drop capsules, if there is a seed.
@@ -101,5 +101,5 @@ class ConstellationCapsule(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Rebuilds the layer and its parts."""
+        """Rebuilds the layer and its sublayers."""
         return cls(**rebuilt_arguments(config))

@@ -1,4 +1,4 @@
-"""A plain decoder of constellations, without the geometry of capsules, to compare the capsules with."""
+"""A plain decoder of constellations without the geometry of capsules, as a baseline for them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from stacked_capsules.vote_likelihood import OrderInvariantVoteLikelihood, VoteE
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class ConstellationDecoder(keras.layers.Layer):
-    """Predicts the points of each object by an MLP of its own; stands in for `ConstellationCapsule`.
+    """Predicts the points of each object with its own MLP; takes the place of `ConstellationCapsule`.
 
     Args:
         n_caps: Number of objects O.
         n_votes: Number of points V that each can predict.
         n_hiddens: Width of the two hidden layers.
         noise_scale: Width of the uniform noise on presence logits.
-        eval_noise: Draw noise whenever there is a seed, not in training alone.
+        eval_noise: Add noise whenever there is a seed, not only in training.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class ConstellationDecoder(keras.layers.Layer):
         training: bool = False,
         seed: Seed | int | None = None,
     ) -> tuple[PointVotes, VoteExplanation]:
-        """Predicts points and explains those given.
+        """Predicts points and explains the given ones.
 
         Args:
-            encoding: [B, O, d], an encoding for each object.
+            encoding: [B, O, d], one encoding per object.
             corners: [B, N, 2], the points.
             presence: [B, N], 0 or 1.
             training: Add noise, if there is a seed.
@@ -99,6 +99,6 @@ class ConstellationDecoder(keras.layers.Layer):
 
 
 def _translation(shift: tf.Tensor) -> tf.Tensor:
-    """Makes homogeneous matrices of translations: [B, M, 2] -> [B, M, 3, 3]."""
+    """Returns homogeneous matrices of translations: [B, M, 2] -> [B, M, 3, 3]."""
     column = tf.concat([shift, tf.zeros_like(shift[..., :1])], -1)[..., tf.newaxis]  # [B, M, 3, 1]
     return tf.eye(3) + column * tf.constant([0.0, 0.0, 1.0])

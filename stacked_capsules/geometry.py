@@ -10,7 +10,7 @@ import tensorflow as tf
 def geometric_transform(
     pose: tf.Tensor, similarity: bool = False, nonlinear: bool = True, as_matrix: bool = False
 ) -> tf.Tensor:
-    """Turns six unconstrained numbers into a map of the plane.
+    """Turns six unconstrained numbers into an affine map of the plane.
 
     SCAE, section 2.2, pose of a part as an affine map: x_m -> (scale, rotation, shear, translation).
 
@@ -18,8 +18,8 @@ def geometric_transform(
         pose: [..., 6], in the order scale x, scale y, angle, shear, translation x, translation y.
         similarity: Rotation, uniform scale (scale x) and translation only; shear and scale y are ignored.
         nonlinear: Squash the numbers: scales to (.01, 1.01), shear and shift to (-1, 1), angle in turns.
-            If not, scales are made positive and the rest is taken as it is.
-        as_matrix: Give homogeneous matrices instead of their first two rows.
+            Otherwise, scales are made positive and the rest is used as is.
+        as_matrix: Return homogeneous matrices instead of their first two rows.
 
     Returns:
         [..., 6], rows (m00, m01, tx, m10, m11, ty), or [..., 3, 3].
@@ -48,12 +48,12 @@ def geometric_transform(
 
 
 def apply_transform(transform: tf.Tensor, points: tf.Tensor | None = None, affine: bool = True) -> tf.Tensor:
-    """Maps points, each set by its own transform.
+    """Maps each set of points by its own transform.
 
     Args:
         transform: [..., d+1, d+1], acting on column vectors.
-        points: [..., n, d]; None stands for the origin.
-        affine: The last row is (0, ..., 0, 1), so that no division is needed.
+        points: [..., n, d]; None: the origin.
+        affine: Whether the last row is (0, ..., 0, 1), so that no division is needed.
 
     Returns:
         [..., n, d], or [..., d] (the translations) without points.

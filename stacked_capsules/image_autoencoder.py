@@ -27,10 +27,10 @@ from stacked_capsules.vote_likelihood import VoteLikelihood
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
-    """Infers parts from an image and objects from parts; parts make the image, objects the parts.
+    """Infers parts from an image and objects from parts; parts reconstruct the image, objects the parts.
 
     Args:
-        config: Its options.
+        config: The options.
 
     Raises:
         UserError: An option is unknown.
@@ -91,7 +91,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         self.posterior_probe = ClassificationProbe(config.n_classes, name="posterior_probe")
 
     def build(self, input_shape=None):
-        """Creates every weight; the size of images is the decoder's."""
+        """Creates all weights; the decoder has the size of images."""
         del input_shape
         images = (None, *self.image_shape)
         n_parts = self.part_encoder.n_caps
@@ -136,7 +136,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         )
 
     def object_presences(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns prior presences, in [0, 1], and posterior ones, in [0, P], of the objects, each [B, O].
+        """Returns the objects' prior presences, in [0, 1], and posterior presences, in [0, P], [B, O] each.
 
         SCAE, section 2.4, posterior presence of an object:
             a_km^posterior proportional to a_k a_km N(x_m | V_km, lambda_km), summed over m.
@@ -145,10 +145,10 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         return inferred["caps_presence_prob"], inferred["mass_explained_by_capsule"]
 
     def per_capsule_reconstruction(self, outputs: ImageAutoencoderOutputs) -> tf.Tensor:
-        """Draws what each object capsule alone would have: [B, O, H, W, C].
+        """Reconstructs images from each object capsule alone: [B, O, H, W, C].
 
-        Each vote is drawn as present as its part and its capsule are. For pictures: it decodes as many images
-        for each example as there are capsules.
+        The presence of a part is its own times that of the capsule's vote for it. This is for plots: it
+        decodes one image per example and capsule.
         """
         votes = tf.transpose(outputs.objects.vote, [1, 0, 2, 3])  # [O, B, P, 6]
         presence = outputs.objects.vote_presence_prob * outputs.parts.presence[:, tf.newaxis]  # [B, O, P]
@@ -166,7 +166,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         return tf.transpose(images, [1, 0, 2, 3, 4])
 
     def inputs_of(self, batch: Batch | Any) -> Any:
-        """Picks the images out of a batch."""
+        """Extracts the images from a batch."""
         return batch["image"] if isinstance(batch, dict) else batch
 
     def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:
@@ -185,7 +185,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         return checked
 
     def predict_step(self, data: Any) -> Prediction:
-        """One batch of Keras' `predict`, which keeps what it is given for the whole of a data set."""
+        """Runs one batch of Keras' `predict`, which keeps the returned arrays for the whole data set."""
         outputs = super().predict_step(data)
         return Prediction(
             part_pose=outputs.parts.pose,
@@ -204,13 +204,13 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
 
     @classmethod
     def from_config(cls, config):
-        """Rebuilds the model, of files that name its parts too, as they were written before."""
+        """Rebuilds the model, also from older files, which name its layers one by one."""
         if "config" in config:
             return cls(**{**config, "config": SCAEConfig(**config["config"])})
         return cls(image_options(config), name=config["name"])
 
     def _infer(self, images, training, seed):
-        """Returns the outputs for which nothing is drawn, and the templates as the decoder takes them."""
+        """Returns the outputs that need no rendering, and the templates in the decoder's form."""
         of_parts, *of_objects = self._seeds(seed)
         parts, templates, tiled = self._infer_parts(images, training, of_parts)
         return self._infer_objects(parts, tiled, training, *of_objects), templates
@@ -227,7 +227,7 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         return parts, templates, tiled
 
     def _infer_objects(self, parts, tiled, training, of_objects, of_encoder):
-        """Returns the outputs for which nothing is drawn, by name."""
+        """Returns the outputs that need no rendering, by name."""
         to_encoder = tf.stop_gradient if self.config.stop_grad_caps_inpt else tf.identity
         to_likelihood = tf.stop_gradient if self.config.stop_grad_caps_target else tf.identity
         inputs = [to_encoder(parts.pose), to_encoder(1.0 - parts.presence[..., tf.newaxis])]
@@ -257,14 +257,14 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
         }
 
     def _to_draw(self, inferred):
-        """Returns the poses [B, P, 6] and presences [B, P] that make the reconstruction."""
+        """Returns the poses [B, P, 6] and presences [B, P] that the reconstruction is rendered from."""
         parts, votes = inferred["parts"], inferred["votes"]
         pose = {"enc": parts.pose, "soft": votes.soft_winner, "hard": votes.winner}
         presence = {"enc": parts.presence, "soft": votes.soft_winner_pres, "hard": votes.winner_pres}
         return pose[self.config.vote_type], presence[self.config.pres_type]
 
     def _reconstruct(self, pose, presence, templates, target, early_gradient=False):
-        # Two decodings on purpose: losses read only the second, so graphs drop the first, which is large.
+        # Decodes twice on purpose: losses read only the second, so graphs prune the first, which is large.
         decoded = self.part_decoder(pose, presence, templates)
         mixture = decoded.mixture
         explanation = self.part_decoder.explain(
@@ -279,11 +279,11 @@ class ImageAutoencoder(ImageInference, ImageLosses, TrainableModel):
 
 
 def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
-    """Returns x; the gradient that comes back through it is multiplied by `factor`."""
+    """Returns x; multiplies the gradient that flows back through it by `factor`."""
     if factor == 1.0:
         return x
     constant = tf.stop_gradient(x)
-    return constant + factor * (x - constant)  # x to the last digit
+    return constant + factor * (x - constant)  # exactly x
 
 
 def _in_whole_batches(pixel_likelihood):

@@ -1,4 +1,4 @@
-"""Object capsules of images: what each says about the pose of every part (SCAE, section 2.3)."""
+"""Object capsules for images, each of which predicts the pose of every part (SCAE, section 2.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stacked_capsules.vote_likelihood import VoteExplanation, VoteLikelihood
 
 
 class ExplainedParts(NamedTuple):
-    """What O object capsules make of P parts.
+    """How O object capsules explain P parts.
 
     Attributes:
         objects: The capsules' votes, `vote` as [B, O, P, 6], rows (m00, m01, tx, m10, m11, ty).
@@ -61,9 +61,9 @@ class ImageCapsule(keras.layers.Layer):
         SCAE, section 2.4, prior presence of an object: a_k^prior = a_k max_m a_km.
 
         Args:
-            encoding: [B, O, d], an encoding for each capsule.
+            encoding: [B, O, d], one encoding per capsule.
             pose: [B, P, 6], the parts.
-            presence: [B, P], in [0, 1], how much each part counts; None: all in full.
+            presence: [B, P], in [0, 1], how much each part counts; None: all count fully.
             training: Add noise and drop capsules, if there is a seed.
             seed: Seed of noise and dropout.
         """
@@ -80,5 +80,5 @@ class ImageCapsule(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Rebuilds the layer and its parts."""
+        """Rebuilds the layer and its sublayers."""
         return cls(**rebuilt_arguments(config))

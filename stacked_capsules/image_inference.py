@@ -1,4 +1,4 @@
-"""What users ask of an image model: parts and objects of images, segmentations, reconstructions."""
+"""What users call on an image model: parts and objects of images, segmentations, reconstructions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stacked_capsules.image_outputs import ImageEncoding, ImageSegmentation
 
 
 class ImageInference:
-    """The questions, answered by way of the model's `_infer`; there is no noise in the answers."""
+    """Inference methods, without noise, built on the model's `_infer`."""
 
     def encode(self, images: Any) -> ImageEncoding:
         """Infers parts and objects, without noise.
@@ -19,7 +19,7 @@ class ImageInference:
             images: array or tensor [B, H, W, C] of floats in [0, 1], or of uint8.
 
         Raises:
-            UserError: they are something else.
+            UserError: the images are not as described.
         """
         inferred, _ = self._infer(self.checked_inputs(images), False, None)
         return ImageEncoding(
@@ -30,13 +30,13 @@ class ImageInference:
         )
 
     def segment(self, images: Any) -> ImageSegmentation:
-        """Says which part shows at each pixel, and which object explains it.
+        """Returns which part is visible at each pixel, and which object explains it.
 
         Args:
             images: array or tensor [B, H, W, C] of floats in [0, 1], or of uint8.
 
         Raises:
-            UserError: they are something else.
+            UserError: the images are not as described.
         """
         inferred, mixture = self._drawn(images)
         n_parts = self.part_encoder.n_caps
@@ -49,13 +49,13 @@ class ImageInference:
         return ImageSegmentation(part, tf.gather(of_part, part + 1, batch_dims=1))
 
     def reconstruct(self, images: Any) -> tf.Tensor:
-        """Draws the parts found in images: [B, H, W, C], the value of the likeliest template at each pixel.
+        """Renders the parts found in images: [B, H, W, C], the value of the likeliest template at each pixel.
 
         Args:
             images: array or tensor [B, H, W, C] of floats in [0, 1], or of uint8.
 
         Raises:
-            UserError: they are something else.
+            UserError: the images are not as described.
         """
         return self._drawn(images)[1].mode()
 

@@ -1,4 +1,4 @@
-"""What the image autoencoder minimizes (SCAE, sections 2.2 to 2.4): for parts, for objects, or for both."""
+"""The losses of the image autoencoder (SCAE, sections 2.2 to 2.4): for parts, for objects, or for both."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from stacked_capsules.image_outputs import ImageAutoencoderOutputs
 from stacked_capsules.sobel import normalized_sobel_edges
 from stacked_capsules.sparsity import between_examples, within_example
 
-#: What may learn in a step.
+#: What can learn in a step.
 LEARNERS = ("all", "parts", "objects")
 
 
 class ImageLosses:
-    """The losses of `ImageAutoencoder`, which has the weights and the options."""
+    """The losses of `ImageAutoencoder`, which holds the weights and the options."""
 
     def losses(
         self, batch: Batch, outputs: ImageAutoencoderOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """Returns the loss and its terms; those of the probes need `label` in the batch.
+        """Returns the loss and its terms; the probes' terms need `label` in the batch.
 
         SCAE, section 2.4, loss of the image model:
             L = -log p(y) - log p(x_1:M, d_1:M) + L_prior + L_posterior, each term weighted.
@@ -39,16 +39,16 @@ class ImageLosses:
         training: bool = True,
         learn: str = "all",
     ) -> tuple[tf.Tensor, Metrics]:
-        """One forward pass, as the training step takes it.
+        """Computes one forward pass of the training step.
 
         Args:
             batch: `image`, float32 [B, H, W, C] in [0, 1], and, for the probes, `label`.
-            step: of the training.
+            step: the training step.
             seed: of noise and dropout.
-            batch_sum: sum over replicas.
-            training: add noise.
-            learn: "all"; "parts": no object is inferred; "objects": parts are seen as at evaluation, without
-                noise, nothing is drawn, and no gradient reaches part encoder or decoder.
+            batch_sum: sums over replicas.
+            training: whether to add noise.
+            learn: "all"; "parts": no object is inferred; "objects": parts are inferred as at evaluation,
+                without noise, nothing is rendered, and no gradient reaches the part encoder or decoder.
 
         Returns:
             the loss of what learns, and the metrics of what is computed for it.
@@ -72,7 +72,7 @@ class ImageLosses:
         return self._total(terms, sums, batch_sum, learning)
 
     def _terms_of_parts(self, images, presence, reconstruction):
-        """Returns terms [B] that tell how parts explain the image, by name."""
+        """Returns, by name, the terms [B] that measure how well parts explain the image."""
         error = tf.square(self._target(images) - reconstruction.mode)  # [B, H, W, C]
         return {
             "mse": tf.reduce_sum(error, [1, 2, 3]),
@@ -81,7 +81,7 @@ class ImageLosses:
         }
 
     def _terms_of_objects(self, batch, inferred):
-        """Returns terms [B] that tell how objects explain parts, and what is summed up, by name."""
+        """Returns, by name, the terms [B] that measure how well objects explain parts, and what to sum."""
         votes = inferred["votes"]
         n_parts = votes.posterior_mixing_probs.shape[1]
         posterior = inferred["mass_explained_by_capsule"] / n_parts  # [B, O]
@@ -108,7 +108,7 @@ class ImageLosses:
         return terms, {"posterior": posterior, "prior": prior, "wins": tf.reduce_sum(wins, 1)}
 
     def _total(self, terms, sums, batch_sum, learning):
-        """Returns the loss and its terms over the global batch; kernels decay in the layers that learn."""
+        """Returns the loss and its terms over the global batch; weight decay applies to layers that learn."""
         one_each = tf.ones_like(next(iter(terms.values())))  # [B]
         if self.config.weight_decay > 0.0:
             kernels = [
@@ -117,7 +117,7 @@ class ImageLosses:
                 for w in layer.trainable_variables
                 if w.name == "kernel"
             ]
-            # as part of the batch's sums it counts once, on however many replicas
+            # summed with the batch's terms, it counts once on any number of replicas
             terms = {**terms, "weight_decay_loss": tf.add_n(kernels) * one_each}
         totals = batch_totals({**terms, "count": one_each, **sums}, batch_sum)
 

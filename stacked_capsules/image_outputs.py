@@ -1,4 +1,4 @@
-"""What the image autoencoder gives."""
+"""The outputs of the image autoencoder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Reconstruction(NamedTuple):
         mode: [B, H, W, C], value of the likeliest component of each pixel.
         mean: [B, H, W, C], mean of the mixture of each pixel.
         log_likelihood: [B], log-density of what the model reconstructs (the image, or its edges).
-        log_prob: [B, H, W, C], what each pixel adds to it; the gradient goes by way of the sum.
+        log_prob: [B, H, W, C], each pixel's contribution to it; without gradient, which only the sum has.
         transformed_templates: [B, P, H, W, C], each template moved to its pose.
         mixing_prob: [B, P + 1, H, W, C or 1], probability of each component, the background's last.
     """
@@ -32,20 +32,20 @@ class Reconstruction(NamedTuple):
 
 
 class ImageAutoencoderOutputs(NamedTuple):
-    """What the model says about images: P parts, O objects.
+    """What the model infers from images: P parts, O objects.
 
     Attributes:
-        parts: The parts seen.
+        parts: The inferred parts.
         templates: [B, P, h, w, C], what each part looks like.
         caps_encoding: [B, O, d], the object encoder's output.
         objects: The object capsules' votes, `vote` as [B, O, P, 6].
         votes: How the votes explain the parts.
         caps_presence_prob: [B, O], in [0, 1], prior presence of each object.
         mass_explained_by_capsule: [B, O], in [0, P], posterior probabilities of its votes, summed over parts.
-        prior_class_logits: [B, n_classes], of the probe that watches prior presences.
-        posterior_class_logits: [B, n_classes], of the probe that watches the mass explained.
-        reconstruction: What the loss compares with the image.
-        top_down: The parts where the winning votes put them; no loss needs it.
+        prior_class_logits: [B, n_classes], of the probe on prior presences.
+        posterior_class_logits: [B, n_classes], of the probe on the mass explained.
+        reconstruction: The one that the loss compares with the image.
+        top_down: The reconstruction with parts at the poses of the winning votes; no loss uses it.
     """
 
     parts: PartCapsules
@@ -62,12 +62,12 @@ class ImageAutoencoderOutputs(NamedTuple):
 
 
 class ImageEncoding(NamedTuple):
-    """What is in images: P parts, O objects.
+    """The contents of images: P parts, O objects.
 
     Attributes:
         part_pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to image.
         part_presence: [B, P], in (0, 1).
-        prior_presence: [B, O], in [0, 1], of the objects, as they predict it themselves.
+        prior_presence: [B, O], in [0, 1], of the objects, as their capsules predict it.
         posterior_presence: [B, O], in [0, P], how many parts each object explains.
     """
 
@@ -78,11 +78,11 @@ class ImageEncoding(NamedTuple):
 
 
 class ImageSegmentation(NamedTuple):
-    """What shows at each pixel.
+    """What is visible at each pixel.
 
     Attributes:
-        part: int32 [B, H, W], the part, from 0; -1: the background.
-        object: int32 [B, H, W], the object that explains that part best, from 0; -1: the background.
+        part: int32 [B, H, W], the part, from 0; -1 for the background.
+        object: int32 [B, H, W], the object that explains that part best, from 0; -1 for the background.
     """
 
     part: tf.Tensor
@@ -90,7 +90,7 @@ class ImageSegmentation(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What Keras' `predict` gives: all of the outputs that do not grow with the number of pixels times parts.
+    """What Keras' `predict` returns: the outputs whose size does not grow with pixels times parts.
 
     Attributes:
         part_pose: [B, P, 6].

@@ -1,4 +1,4 @@
-"""How SCAE and constellation models learn: the original's options, and what makes them learn sooner."""
+"""How SCAE and constellation models learn: the original's options, and some that make them learn sooner."""
 
 from __future__ import annotations
 
@@ -14,30 +14,28 @@ class SCAETraining(LearningOptions):
     """Learning rates, clipping, and which capsules learn when.
 
     Raises:
-        UserError: an option is out of range, or several do not fit together.
+        UserError: an option is out of range, or some contradict each other.
     """
 
     lr: float = option(1e-4, "Learning rate.", topic="Learning rate", least=0)
     use_lr_schedule: bool = option(True, "Multiplies it by 0.96 every 10,000 steps, continuously.")
     part_lr: float = option(
-        0.0, "Learning rate of part encoder and decoder; 0: as --lr; images only.", least=0
+        0.0, "Learning rate of the part encoder and decoder; 0: same as --lr; images only.", least=0
     )
-    optimizer: str = option(
-        "rmsprop", "How gradients change the variables.", topic="Training", choices=("rmsprop", "adam")
-    )
-    grad_value_clip: float = option(0.0, "Bound of every element of the gradients; 0: none.", least=0)
+    optimizer: str = option("rmsprop", "The optimizer.", topic="Training", choices=("rmsprop", "adam"))
+    grad_value_clip: float = option(0.0, "Bound on each element of the gradients; 0: none.", least=0)
     grad_norm_clip: float = option(
-        0.0, "Bound of their norm per square root of the number of parameters; 0: none.", least=0
+        0.0, "Bound on their norm per square root of the number of parameters; 0: none.", least=0
     )
     objects_from: int = option(
         0,
-        "Step at which the object capsules begin to learn, from parts that have formed alone; images only.",
+        "Step at which object capsules start to learn; until then parts learn alone; images only.",
         least=0,
     )
     parts_until: int = option(
         0,
-        "Step at which parts stop learning, their rate having fallen over the second half; from then on "
-        "objects learn alone, several times as fast; 0: parts never stop; images only.",
+        "Step at which parts stop learning, after their learning rate has decayed over the second half; from "
+        "then on objects learn alone, in steps several times as fast; 0: never; images only.",
         least=0,
     )
 
@@ -48,5 +46,5 @@ class SCAETraining(LearningOptions):
         if self.parts_until and self.objects_from > self.parts_until:
             raise UserError(
                 f"--objects_from={self.objects_from} --parts_until={self.parts_until}: nothing would learn "
-                f"in between; set --objects_from to {self.parts_until} at most"
+                f"in between; set --objects_from to at most {self.parts_until}"
             )

@@ -1,4 +1,4 @@
-"""This package's models by name: of a configuration, untrained; of a run and of `pretrained/`, as trained."""
+"""This package's models by name: untrained from a configuration, trained from a run or `pretrained/`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def build(name: str, seed: int = 0, **options: Any) -> Model:
     Args:
         name: of a file in `configs/`: "mnist", "mnist_coupled", "digits", "constellation", "svhn", ...
         seed: of the initial weights.
-        **options: other values for fields of `SCAEConfig` or `ConstellationConfig`, `n_part_caps=40` say.
+        **options: override fields of `SCAEConfig` or `ConstellationConfig`, for example `n_part_caps=40`.
 
     Raises:
-        UserError: there is no such configuration or option, or it is of the package `emorl`.
+        UserError: there is no such configuration or option, or it belongs to the package `emorl`.
     """
     return models_by_name.build(_PACKAGE, name, seed, **options)
 
@@ -32,10 +32,10 @@ def load_run(path: str | Path) -> Model:
     """Loads the model of a run.
 
     Args:
-        path: the run's folder, for its newest snapshot, or the prefix of a snapshot.
+        path: the run's folder, which selects its newest snapshot, or the prefix of a snapshot.
 
     Raises:
-        UserError: there is no run or no snapshot, its files are damaged, or it is of the package `emorl`.
+        UserError: there is no run or snapshot, its files are damaged, or it belongs to the package `emorl`.
     """
     return models_by_name.load_run(_PACKAGE, path)
 
@@ -47,6 +47,6 @@ def load_pretrained(name: str) -> Model:
         name: of a folder in `pretrained/`: "digits", "mnist", "constellation".
 
     Raises:
-        UserError: there are no such weights, or they are of the package `emorl`.
+        UserError: there are no such weights, or they belong to the package `emorl`.
     """
     return models_by_name.load_pretrained(_PACKAGE, name)

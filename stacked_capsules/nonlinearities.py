@@ -1,4 +1,4 @@
-"""Nonlinearities that a flag can name."""
+"""Nonlinearities that flags can name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from discovery import UserError
 
 
 def relu1(x: tf.Tensor) -> tf.Tensor:
-    """Clips to [0, 1]; like that of ReLU, the gradient at both ends is zero."""
+    """Clips to [0, 1]; as with ReLU, the gradient at both ends is zero."""
     return tf.nn.relu6(6.0 * x) / 6.0
 
 
@@ -30,11 +30,11 @@ def nonlinearity(name: str, option: str = "nonlinearity") -> Callable[[tf.Tensor
     """Looks up a nonlinearity.
 
     Args:
-        name: Of the nonlinearity.
-        option: What asks for it, as the error calls it.
+        name: Its name.
+        option: The option that names it, for the error message.
 
     Raises:
-        UserError: No such name.
+        UserError: There is no nonlinearity of that name.
     """
     if name not in NONLINEARITIES:
         raise UserError(f"{option}: {name!r} is not known, use one of {', '.join(NONLINEARITIES)}")

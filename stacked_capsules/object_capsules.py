@@ -16,13 +16,13 @@ from stacked_capsules.safe_math import safe_log
 
 
 class ObjectCapsules(NamedTuple):
-    """What O capsules say about V parts each.
+    """What O capsules predict for V parts each.
 
     Attributes:
-        vote: [B, O, V, 3, 3], pose of each part: (object to viewer) times (part to object); [B, O, V, 6], the
-            first two rows of it, if so asked.
+        vote: [B, O, V, 3, 3], pose of each part: (object to viewer) times (part to object); without
+            `as_matrix`, [B, O, V, 6], its first two rows.
         scale: [B, O, V], positive, standard deviation of the vote.
-        vote_presence_prob: [B, O, V], in [0, 1]: capsule present times its part present.
+        vote_presence_prob: [B, O, V], in [0, 1]: the capsule's presence times its part's.
         pres_logit_per_caps: [B, O, 1], logit of the capsule's presence, noise included.
         pres_logit_per_vote: [B, O, V], logit of the part's presence given the capsule, noise included.
         raw_caps_params: [B, O, n_caps_params], the capsule's parameters.
@@ -46,14 +46,14 @@ class CapsuleLayer(keras.layers.Layer):
         n_caps: Number of capsules O.
         n_votes: Number of votes V of each capsule.
         n_caps_params: Width of a capsule's parameters; None: the encoding itself serves as parameters.
-        n_hiddens: Width or widths of the hidden layers, of both MLPs.
-        learn_vote_scale: Predict the votes' scales; if not, they are 1.
-        deformations: Let part-to-object relations depend on the input; if not, they are learned constants.
+        n_hiddens: Width or widths of the hidden layers of both MLPs.
+        learn_vote_scale: Predict the votes' scales; otherwise, they are 1.
+        deformations: Let part-to-object relations depend on the input; otherwise, they are learned constants.
         noise_type: Noise on presence logits: "none", "uniform", "logistic" or "normal".
         noise_scale: Width (uniform) or scale of that noise.
-        similarity_transform: Similarities instead of affine maps.
+        similarity_transform: Use similarities instead of affine maps.
         caps_dropout_rate: Probability, in [0, 1), that training drops a capsule from an example.
-        eval_noise: Draw noise whenever there is a seed, not in training alone.
+        eval_noise: Add noise whenever there is a seed, not only in training.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class CapsuleLayer(keras.layers.Layer):
         self.params_mlp = None
         if n_caps_params is not None:
             self.params_mlp = BatchedMLP([*self.n_hiddens, n_caps_params], name="params_mlp")
-        # no bias in the last layer: the constants are kept apart from what depends on the input
+        # no bias in the last layer: the constants are separate from what depends on the input
         self.votes_mlp = BatchedMLP([*self.n_hiddens, sum(self._outputs)], use_bias=False, name="votes_mlp")
 
     def build(self, input_shape):
@@ -131,12 +131,12 @@ class CapsuleLayer(keras.layers.Layer):
         SCAE, section 2.1, vote, an object's prediction of a part's pose: V_kn = OV_k OP_kn.
 
         Args:
-            features: [B, O, d], an encoding for each capsule.
+            features: [B, O, d], one encoding per capsule.
             parent_transform: [B, O, 1, 3, 3], object-to-viewer maps given by capsules above; None: predicted.
             parent_presence: [B, O, 1], in [0, 1], presences given by capsules above; None: predicted.
             training: Add noise and drop capsules, if there is a seed.
             seed: Seed of noise and dropout.
-            as_matrix: Give votes as matrices; if not, as their first two rows, which needs predicted parents.
+            as_matrix: Return votes as matrices; otherwise, as their first two rows, if parents are predicted.
         """
         seed = Seed.of(seed)
         n_caps, n_votes = self.n_caps, self.n_votes
@@ -166,7 +166,7 @@ class CapsuleLayer(keras.layers.Layer):
             object_viewer = tf.expand_dims(object_viewer, 2) + self.object_viewer_bias  # [B, O, 1, 6]
             vote = _compose(self._transform(object_viewer), part_object)  # [B, O, V, 6]
             vote = _as_matrix(vote) if as_matrix else vote  # [B, O, V, 3, 3] or [B, O, V, 6]
-        else:  # which need not be affine
+        else:  # given maps need not be affine
             vote = tf.matmul(parent_transform, _as_matrix(part_object))  # [B, O, V, 3, 3]
 
         presence = tf.sigmoid(per_caps) if parent_presence is None else parent_presence  # [B, O, 1]
@@ -208,7 +208,7 @@ class CapsuleLayer(keras.layers.Layer):
 def _compose(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
     """Product of affine maps given by their first two rows: [..., 6] times [..., 6].
 
-    Written out, as a few products of numbers are far cheaper than thousands of 3x3 products.
+    Written out, because a few scalar products are far cheaper than thousands of 3x3 matrix products.
     """
     a00, a01, a02, a10, a11, a12 = tf.unstack(outer, axis=-1)  # [...] each
     b00, b01, b02, b10, b11, b12 = tf.unstack(inner, axis=-1)  # [...] each

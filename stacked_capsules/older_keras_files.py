@@ -1,4 +1,4 @@
-"""Options out of `.keras` files of version 0.1.0, in which a model's parts are named one by one."""
+"""Options from `.keras` files of version 0.1.0, which name a model's layers one by one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 
 
 def image_options(config: dict[str, Any]) -> SCAEConfig:
-    """Returns the options of an image model, of the arguments that it had then."""
+    """Returns the options of an image model, from the arguments that it had then."""
     parts, drawn, objects, decoder = (
         config[name]["config"]
         for name in ("part_encoder", "part_decoder", "object_encoder", "object_decoder")
@@ -62,6 +62,6 @@ def constellation_options(config: dict[str, Any]) -> ConstellationConfig:
 
 
 def _own(config_class, config):
-    """Returns the arguments that are options of the same name."""
-    names = {field.name for field in dataclasses.fields(config_class)} - {"decoder"}  # a part then
+    """Returns the arguments that are options by the same name."""
+    names = {field.name for field in dataclasses.fields(config_class)} - {"decoder"}  # a layer then
     return {name: value for name, value in config.items() if name in names}

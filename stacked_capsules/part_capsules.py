@@ -21,10 +21,10 @@ class PartCapsules(NamedTuple):
 
     Attributes:
         pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to image.
-        feature: [B, P, F], special features, any real; None without.
+        feature: [B, P, F], special features, any real numbers; None if there are none.
         presence: [B, P], in (0, 1).
         presence_logit: [B, P], its logit, noise included.
-        image_embedding: [B, h, w, C], at least 0, what the CNN gave.
+        image_embedding: [B, h, w, C], at least 0, the CNN's output.
     """
 
     pose: tf.Tensor
@@ -40,17 +40,17 @@ class PartCapsuleEncoder(keras.layers.Layer):
 
     Args:
         n_caps: Number of part capsules P.
-        n_caps_dims: Numbers that make a pose; 6.
+        n_caps_dims: Number of parameters of a pose; must be 6.
         n_features: Number of special features F of each part.
         noise_scale: Width of the uniform noise on presence logits.
         similarity_transform: Poses are similarities instead of affine maps.
         encoder_type: "linear" maps the flat embedding to capsules; "conv" maps every position and averages;
-            "conv_att" lets each capsule weigh the positions by its own attention.
+            "conv_att" lets each capsule weight the positions by its own attention.
         filters: Channels of the CNN's layers.
         kernel_size: Side of its kernels.
         strides: Strides of its layers.
-        eval_noise: Draw noise whenever there is a seed, not in training alone.
-        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
+        eval_noise: Add noise whenever there is a seed, not only in training.
+        precision: "float32", or "mixed_bfloat16" for bfloat16 convolutions with float32 weights.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class PartCapsuleEncoder(keras.layers.Layer):
             raise UserError(f"n_part_caps_dims: {n_caps_dims}, but a pose is made of 6 numbers; use 6")
         if len(filters) != len(strides):
             raise UserError(
-                f"part encoder: {len(filters)} layers, but {len(strides)} strides; give one for each"
+                f"part encoder: {len(filters)} layers, but {len(strides)} strides; give one stride per layer"
             )
         self.n_caps = n_caps
         self.n_caps_dims = n_caps_dims
@@ -137,7 +137,7 @@ class PartCapsuleEncoder(keras.layers.Layer):
         Args:
             images: [B, H, W, C].
             training: Whether to add noise to the presence logits.
-            seed: Of that noise; without one there is none.
+            seed: Seed of that noise; None: no noise.
         """
         seed = Seed.of(seed)
         embedding = images
@@ -164,12 +164,12 @@ class PartCapsuleEncoder(keras.layers.Layer):
         return tf.reshape(self.linear(flat), [-1, self.n_caps, self._n_dims])
 
     def _average(self, embedding):
-        # averaging before the map is the same as after it, and cheaper
+        # averaging before the map gives the same as after it, and is cheaper
         mean = tf.reduce_mean(embedding + self.position_bias, [1, 2])  # [B, C]
         return tf.reshape(tf.matmul(mean, self.kernel) + self.bias, [-1, self.n_caps, self._n_dims])
 
     def _attend(self, embedding):
-        """Weighs positions; as attention sums to one, it commutes with the affine map that follows."""
+        """Weights positions; since attention sums to one, it commutes with the affine map that follows."""
         n_caps, n_dims = self.n_caps, self._n_dims
         n_positions, channels = embedding.shape[1] * embedding.shape[2], embedding.shape[3]
         x = tf.reshape(embedding + self.position_bias, [-1, n_positions, channels])  # [B, L, C]
@@ -181,7 +181,7 @@ class PartCapsuleEncoder(keras.layers.Layer):
         values = tf.reshape(values, [channels, n_dims, n_caps])  # [C, D, P]
         mapped = tf.einsum("bpc,cdp->bdp", pooled, values)  # [B, D, P]
         mapped += tf.reshape(values_bias, [n_dims, n_caps])
-        # not a transposition, as in the reference: a capsule's numbers come from several capsules' attention
+        # reshaped, not transposed, as in the reference: a capsule's numbers come from several attention maps
         return tf.reshape(mapped, [-1, n_caps, n_dims])  # [B, P, D]
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Likelihood of an image whose pixels are explained by one of several templates each (SCAE, section 2.2)."""
+"""Likelihood of an image in which one of several templates explains each pixel (SCAE, section 2.2)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from stacked_capsules.safe_math import safe_log
 class PixelMixture(NamedTuple):
     """A mixture of K normal distributions at every pixel, independent of the other pixels.
 
-    Instead of B images of H x W pixels it also takes pixels one by one: [B, K, C] of B pixels, and so on.
+    Besides B images of H x W pixels, it accepts single pixels: [B, K, C] for B pixels, and so on.
 
     Attributes:
-        mixing_logits: [B, K, H, W, C or 1], not normalized.
+        mixing_logits: [B, K, H, W, C or 1], unnormalized.
         loc: [B, K, H, W, C], means of the components.
-        scale: scalar, or [1 or B, 1, 1, 1, 1], positive: the standard deviation of all.
-        presence: [B, K] in [0, 1] or None. Where given it weighs the components' log-density in
-            `mode(maximum=True)`; that absent components mix in less is up to the logits, see `with_presence`.
+        scale: scalar, or [1 or B, 1, 1, 1, 1], positive: the standard deviation of all components.
+        presence: [B, K] in [0, 1] or None. If given, it weights the components' log-density in
+            `mode(maximum=True)`; it is up to the logits that absent components mix in less, see
+            `with_presence`.
     """
 
     mixing_logits: tf.Tensor
@@ -30,12 +31,12 @@ class PixelMixture(NamedTuple):
 
     @property
     def mixing_log_prob(self) -> tf.Tensor:
-        """Logarithms of the mixing probabilities, like the logits."""
+        """Logarithms of the mixing probabilities, shaped like the logits."""
         return self.mixing_logits - tf.reduce_logsumexp(self.mixing_logits, 1, keepdims=True)
 
     @property
     def mixing_prob(self) -> tf.Tensor:
-        """Mixing probabilities, like the logits; they sum to one over K."""
+        """Mixing probabilities, shaped like the logits; they sum to one over K."""
         return tf.nn.softmax(self.mixing_logits, 1)
 
     def log_prob(self, x: tf.Tensor) -> tf.Tensor:
@@ -55,9 +56,9 @@ class PixelMixture(NamedTuple):
         """The mean of the most likely component at each pixel.
 
         Args:
-            maximum: Choose by density at the peak instead of mixing probability; as all components have one
-                scale, these differ by `presence` alone.
-            straight_through: Let the choice have the gradient of a soft one; if not, it has none.
+            maximum: Choose by the density at the peak instead of the mixing probability; since all components
+                share one scale, these differ only by `presence`.
+            straight_through: Give the choice the gradient of a soft one; otherwise, it has none.
 
         Returns:
             [B, H, W, C].
@@ -87,5 +88,5 @@ def with_presence(mixing_logits: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
 
 
 def _per_component(values, logits):
-    """Makes [B or 1, K] broadcast with logits [B, K, ...]."""
+    """Reshapes [B or 1, K] to broadcast with logits [B, K, ...]."""
     return tf.reshape(values, [-1, values.shape[1], *[1] * (logits.shape.rank - 2)])

@@ -10,14 +10,14 @@ NOISE_TYPES = ("none", "uniform", "logistic", "normal")
 
 
 def presence_noise(kind: str, scale: float, like: tf.Tensor, seed: Seed) -> tf.Tensor:
-    """Draws noise that is centered at zero.
+    """Draws noise centered at zero.
 
     SCAE, section 2.4, noise on presence logits: a_k = sigmoid(logit_k + u), u uniform in [-2, 2].
 
     Args:
         kind: "uniform" (`scale` wide), "logistic" or "normal" (of scale `scale`), or "none".
         scale: Width or scale of the noise.
-        like: [B, ...], the logits that it is for.
+        like: [B, ...], the logits to add it to.
         seed: Seed of this draw.
 
     Returns:
@@ -36,10 +36,10 @@ def presence_noise(kind: str, scale: float, like: tf.Tensor, seed: Seed) -> tf.T
 
 
 def check_noise_type(kind: str) -> str:
-    """Returns the name of a kind of noise.
+    """Returns `kind`, if there is such a kind of noise.
 
     Raises:
-        UserError: No such kind.
+        UserError: There is none.
     """
     if kind not in NOISE_TYPES:
         raise UserError(f"presence noise: type {kind!r} is not known, use one of {', '.join(NOISE_TYPES)}")

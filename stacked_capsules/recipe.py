@@ -15,15 +15,15 @@ from stacked_capsules.learning_options import SCAETraining
 
 
 def recipe(model: TrainableModel, options: SCAETraining, batch_size: int) -> Optimization:
-    """Returns how a model learns.
+    """Returns a model's training recipe.
 
     Args:
         model: built.
-        options: what was chosen.
-        batch_size: examples of a global batch.
+        options: the chosen options.
+        batch_size: number of examples in a global batch.
 
     Raises:
-        UserError: options of parts and objects do not fit the model.
+        UserError: options for parts and objects do not fit the model.
     """
     return Optimization(
         optimizer=_optimizer(model, options, batch_size),
@@ -34,7 +34,7 @@ def recipe(model: TrainableModel, options: SCAETraining, batch_size: int) -> Opt
 
 
 def _optimizer(model: TrainableModel, options: SCAETraining, batch_size: int) -> Optimizer:
-    # RMSProp's epsilon as in the original: it is inside the square root, and falls with the batch (S4).
+    # RMSProp's epsilon as in the original: inside the square root, and smaller for larger batches (S4).
     plain = Adam() if options.optimizer == "adam" else RMSProp(epsilon=1e-2 / batch_size**2)
     asked = [name for name in ("part_lr", "objects_from", "parts_until") if getattr(options, name)]
     if not asked:
@@ -63,14 +63,14 @@ def _optimizer(model: TrainableModel, options: SCAETraining, batch_size: int) ->
 
 
 def _learners_at(model: TrainableModel, options: SCAETraining) -> Callable[[int], Mapping[str, Any]]:
-    """Returns the function of the step that says what of the model learns, as an option of its losses."""
+    """Returns a function from the step to what learns then, as an option of the model's losses."""
     first, last = options.objects_from, options.parts_until
     if not (first or last):
         return lambda step: {}
     for name in ("vote_type", "pres_type"):
         if getattr(model.config, name) != "enc":
             raise UserError(
-                f"--{name}={getattr(model.config, name)}: objects help to draw the image, so parts cannot "
+                f"--{name}={getattr(model.config, name)}: objects help draw the image, so parts cannot "
                 f"learn alone; set --{name}=enc, or leave out --objects_from and --parts_until"
             )
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-#: Points that `resample_points` adds up before it writes all templates; L is best a multiple of it.
+#: Points that `resample_points` sums before it writes all templates; L is ideally a multiple of it.
 POINTS_AT_ONCE = 16
 
 
@@ -16,7 +16,7 @@ def affine_grid(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns where each pixel of the canvas lies in the template, by the inverse of the pose.
 
-    Both canvas and template are [-1, 1]^2, the centers of their corner pixels being the corners.
+    Both canvas and template span [-1, 1]^2, with the centers of corner pixels at the corners.
 
     Args:
         pose: [..., 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to canvas.
@@ -24,7 +24,7 @@ def affine_grid(
         output_size: (H, W) of the canvas.
 
     Returns:
-        x and y, [..., H * W] each: column and row in pixels of the template, row by row of the canvas.
+        x and y, [..., H * W] each: column and row in pixels of the template, for the canvas row by row.
     """
     pose = pose[..., tf.newaxis, :]  # [..., 1, 6]
     return template_coordinates(pose, *canvas_coordinates(output_size), template_size)  # [..., H * W] each
@@ -45,7 +45,7 @@ def template_coordinates(
 
     Args:
         pose: [..., 6], as for `affine_grid`.
-        canvas_x: what broadcasts with [...], in [-1, 1].
+        canvas_x: broadcasts with [...], in [-1, 1].
         canvas_y: the same.
         template_size: (h, w).
 
@@ -68,9 +68,9 @@ def template_coordinates(
 
 
 def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Samples templates bilinearly; pixels outside of a template count as zero, in value and gradient.
+    """Samples templates bilinearly; pixels outside a template count as zero, in value and gradient.
 
-    All channels of a sample share one look-up and one set of weights: to sample several images at the same
+    All channels of a sample share one lookup and one set of weights: to sample several images at the same
     points, concatenate their channels.
 
     Args:
@@ -93,10 +93,10 @@ def resample(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def resample_points(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Samples as `resample` does, but with points before templates, which XLA on CPUs does faster.
+    """Samples like `resample`, but with points before templates, which is faster with XLA on CPUs.
 
-    A vector of the CPU lies along templates. The gradient multiplies each point with all pixels, which is
-    good as long as templates are small.
+    The CPU's vectors lie along templates. The gradient multiplies each point with all pixels, which is fast
+    as long as templates are small.
 
     Args:
         templates: [n, h, w, C]; all sizes are static.
@@ -113,7 +113,7 @@ def resample_points(templates: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tens
 
 @tf.custom_gradient
 def _resample(templates, x, y):
-    """Samples [n, h, w, C] at x, y [n, L]: [n, L, C]; the gradient spares TensorFlow's many intermediates."""
+    """Samples [n, h, w, C] at x, y [n, L]: [n, L, C]; its gradient avoids TensorFlow's many intermediates."""
     h, w = templates.shape[1:3]
     samples, to_points = _sample(templates, x, y, tf.range(tf.shape(x)[0])[:, tf.newaxis])
 
@@ -157,7 +157,7 @@ def _scatter(upstream, x, y, h, w):
     weighted = [weight[..., tf.newaxis] * upstream for weight in _weights(to_right, to_below)]
     weighted = tf.concat(weighted, -1)  # [n, L, 4 * C]
     cell += tf.range(n)[:, tf.newaxis] * n_cells
-    cell = tf.where(_is_inside(x, y, h, w), cell, -1)  # left out: on GPUs, all in one cell would queue up
+    cell = tf.where(_is_inside(x, y, h, w), cell, -1)  # dropped: on GPUs, all in one cell would queue up
     return _from_cells(tf.math.unsorted_segment_sum(weighted, cell, n * n_cells), h, w)
 
 
@@ -196,9 +196,9 @@ def _is_inside(x, y, h, w):
 
 
 def _locate(x, y, h, w):
-    """Returns which cell of its template each point is in, and how far from the left and upper pixels."""
+    """Returns each point's cell in its template, and its distances from the left and upper pixels."""
     inside = _is_inside(x, y, h, w)
-    # a point at (-1, -1) has all its weight on a pixel of the zero border, so that it gives and gets nothing
+    # a point at (-1, -1) has all its weight on a pixel of the zero border, so it gives and receives nothing
     x, y = tf.where(inside, x, -1.0), tf.where(inside, y, -1.0)
     left, above = tf.floor(x), tf.floor(y)
     cell = tf.cast((above + 1.0) * (w + 1.0) + left + 1.0, tf.int32)
@@ -212,7 +212,7 @@ def _weights(to_right, to_below):
 
 
 def _cells(templates):
-    """Lists the 2 x 2 neighbourhoods of the zero-bordered templates: [n * (h + 1) * (w + 1), 4 * C]."""
+    """Lists the 2 x 2 neighborhoods of the zero-bordered templates: [n * (h + 1) * (w + 1), 4 * C]."""
     t = tf.pad(templates, [[0, 0], [1, 1], [1, 1], [0, 0]])  # [n, h + 2, w + 2, C]
     cells = tf.concat(
         [t[:, :-1, :-1], t[:, :-1, 1:], t[:, 1:, :-1], t[:, 1:, 1:]], -1
@@ -221,6 +221,6 @@ def _cells(templates):
 
 
 def _from_cells(cells, h, w):
-    """Adds up what the neighbourhoods say about each pixel, the adjoint of `_cells`: [n, h, w, C]."""
+    """Sums the neighborhoods' values of each pixel, the adjoint of `_cells`: [n, h, w, C]."""
     corners = tf.split(tf.reshape(cells, [-1, h + 1, w + 1, cells.shape[-1]]), 4, axis=-1)
     return corners[0][:, 1:, 1:] + corners[1][:, 1:, :-1] + corners[2][:, :-1, 1:] + corners[3][:, :-1, :-1]

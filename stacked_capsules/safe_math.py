@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-#: Stands for the logarithm of zero: far below any log-probability, yet finite in float32.
+#: Replaces the logarithm of zero: far below any log-probability, yet finite in float32.
 LOG_ZERO = -1e8
 
 

@@ -1,4 +1,4 @@
-"""Scores the pixels of every example, a block of pixels at a time, as one compiled function."""
+"""Scores the pixels of every example, one block of pixels at a time, in one compiled function."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import tensorflow as tf
 
 Tensors = Mapping[str, tf.Tensor]
 
-#: (one example, L of its pixels, which ones: [L]) -> outputs [L, ...], of which the first is a score [L].
+#: (one example, L of its pixels, their indices [L]) -> outputs [L, ...], of which the first is a score [L].
 Scoring = Callable[[Tensors, Tensors, tf.Tensor], Sequence[tf.Tensor]]
 
 
 class InBlocks:
     """Wraps a pure function that scores pixels so that only a block's intermediates exist at any time.
 
-    On CPUs, to write and read large intermediates takes longer than to compute them; a block's stay in the
-    cache. XLA compiles the function; as it computes a block in one thread, the batch is dealt out to as many
-    compiled calls as there are threads.
+    On CPUs, writing and reading large intermediates takes longer than computing them; a block's stay in the
+    cache. XLA compiles the function; since it computes a block in one thread, the batch is split among as
+    many compiled calls as there are threads.
 
     Args:
-        function: What is computed; it has to be pure, and all shapes static. Only the score has a gradient,
-            which cannot be differentiated again.
-        block_size: Most pixels at a time, before it is rounded up.
-        multiple_of: What a block's size is rounded up to, for functions that take several pixels at once.
+        function: The function; it must be pure, and all shapes static. Only the score has a gradient, which
+            cannot be differentiated again.
+        block_size: Maximum number of pixels in a block, before rounding up.
+        multiple_of: Block sizes are rounded up to a multiple of this, for functions that take several pixels
+            at once.
     """
 
     def __init__(self, function: Scoring, block_size: int, multiple_of: int = 1):
@@ -42,15 +43,15 @@ class InBlocks:
         """Returns the sum of each example's scores, [B], and the function's other outputs, [B, N, ...].
 
         Args:
-            examples: what each example has, [B, ...].
-            pixels: what each pixel has, [B, N, ...].
-            early_gradient: Form the gradient of the scores together with them, which spares to compute them
-                twice where a gradient will be asked for.
+            examples: inputs of each example, [B, ...].
+            pixels: inputs of each pixel, [B, N, ...].
+            early_gradient: Compute the gradient of the scores together with them, which avoids computing
+                them twice if a gradient will be requested.
         """
 
         @tf.custom_gradient
         def outputs(*inputs):
-            inputs = [tf.stop_gradient(x) for x in inputs]  # an eager tape would look into what is compiled
+            inputs = [tf.stop_gradient(x) for x in inputs]  # an eager tape would look into compiled code
             packed = tf.nest.pack_sequence_as([examples, pixels], inputs)
             if early_gradient:
                 values, early = _on_all_threads(self._both, packed)
@@ -69,7 +70,7 @@ class InBlocks:
         return outputs(*tf.nest.flatten([examples, pixels]))
 
     def _of_batch(self, examples, pixels, with_gradients):
-        """Returns the outputs, and the gradients of both arguments, or none."""
+        """Returns the outputs, and the gradients with respect to both arguments, or none."""
         return _map(lambda one: self._of_example(*one, with_gradients), (examples, pixels))
 
     def _of_example(self, example, pixels, with_gradients):

@@ -1,4 +1,4 @@
-"""From options to a built model, its initial weights drawn from a seed."""
+"""From options to a built model, with initial weights drawn from a seed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from stacked_capsules.image_autoencoder import ImageAutoencoder
 
 
 def make_scae(config: SCAEConfig, seed: int | None = None) -> ImageAutoencoder:
-    """Builds the stacked capsule autoencoder of images (SCAE, section 3.2); a pure function of its arguments.
+    """Builds the image autoencoder (SCAE, section 3.2); a pure function of its arguments.
 
     Args:
-        config: its options.
-        seed: of the initial weights, in place of the config's.
+        config: the options.
+        seed: of the initial weights, instead of the config's.
 
     Raises:
-        UserError: sizes do not fit.
+        UserError: sizes do not fit together.
     """
     return _built(ImageAutoencoder, config, seed)
 
@@ -29,8 +29,8 @@ def make_constellation(config: ConstellationConfig, seed: int | None = None) -> 
     """Builds the constellation autoencoder (SCAE, section 3.1); a pure function of its arguments.
 
     Args:
-        config: its options.
-        seed: of the initial weights, in place of the config's.
+        config: the options.
+        seed: of the initial weights, instead of the config's.
     """
     return _built(ConstellationAutoencoder, config, seed)
 
@@ -45,7 +45,7 @@ def _built(model_class, config, seed):
 
 @contextmanager
 def _seeded_initializers(seed: int) -> Iterator[None]:
-    """Seeds the initializers made within: Keras takes their seeds from Python's generator; restored after."""
+    """Seeds initializers made within: Keras takes their seeds from Python's generator, restored after."""
     state = random.getstate()
     random.seed(seed)
     try:

@@ -1,4 +1,4 @@
-"""How many points of a constellation are grouped as its patterns are, as part of the compiled step."""
+"""How many points of a constellation are grouped like its patterns, computed in the compiled step."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def correctly_grouped(
     n_capsules: int,
     n_patterns: int | None = None,
 ) -> tf.Tensor:
-    """Counts the present points whose capsule is the one matched to their pattern.
+    """Counts the present points whose capsule is matched to their pattern.
 
-    Each example matches patterns and capsules one to one, in the way that makes the count largest.
+    In each example, patterns and capsules are matched one to one so as to maximize the count.
 
     Args:
         capsules: int [B, N], in [0, n_capsules), the capsule that explains each point.
-        patterns: int [B, N], the pattern of each point; any ids, present points and absent ones.
+        patterns: int [B, N], the pattern of each point, present or absent; any ids.
         presence: [B, N], 0 or 1.
         n_capsules: Number of capsules.
-        n_patterns: Most patterns that one example has; None: as many as points.
+        n_patterns: Maximum number of patterns in an example; None: the number of points.
 
     Returns:
         float32 [B].
 
     Raises:
-        UserError: There are too many of both capsules and patterns to match them in the step.
+        UserError: There are too many capsules and patterns to match in the step.
     """
     same = patterns[:, :, tf.newaxis] == patterns[:, tf.newaxis]  # [B, N, N]
     first = tf.argmax(same, 2, output_type=tf.int32)  # [B, N], index of the first point of the same pattern
@@ -45,7 +45,7 @@ def correctly_grouped(
 def best_matching(gain: tf.Tensor) -> tf.Tensor:
     """Largest sum of non-negative gains over one-to-one pairs of rows and columns: [B, R, C] -> [B].
 
-    Goes through the rows and keeps, for every set of columns, the best that the rows so far can make of it.
+    Goes through the rows and keeps, for every set of columns, the best sum of the rows so far.
 
     Raises:
         UserError: The smaller side is too large for that.
@@ -56,11 +56,11 @@ def best_matching(gain: tf.Tensor) -> tf.Tensor:
     if n_cols > 12:
         raise UserError(
             f"segmentation accuracy: {n_rows} and {n_cols} groups are too many to match within the step; "
-            "leave pattern_id out of the batch, or give pattern_presence so that patterns are fewer"
+            "leave pattern_id out of the batch, or give pattern_presence to limit the number of patterns"
         )
     sets = np.arange(2**n_cols)[:, np.newaxis]  # [S, 1], a bit for each column
     member = (sets >> np.arange(n_cols)) & 1  # [S, C]
-    without = sets - (member << np.arange(n_cols))  # [S, C], the set less that column, if it is in there
+    without = sets - (member << np.arange(n_cols))  # [S, C], the set without that column, if it contains it
     best = tf.zeros_like(gain[:, 0, :1]) + tf.zeros([2**n_cols])  # [B, S]
     for row in range(n_rows):
         paired = gain[:, row, tf.newaxis] * tf.constant(member, gain.dtype)  # [B, S, C]

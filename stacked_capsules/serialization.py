@@ -1,4 +1,4 @@
-"""Configurations of layers and models that are made of other layers."""
+"""Configurations of layers and models that consist of other layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 
 
 def arguments_of(layer: keras.layers.Layer, cls: type) -> dict[str, Any]:
-    """Returns the arguments of `cls.__init__`, read from the attributes of their names, layers serialized."""
+    """Returns the arguments of `cls.__init__`, read from attributes of the same names; serializes layers."""
     names = [
         name
         for name, parameter in inspect.signature(cls.__init__).parameters.items()
@@ -30,7 +30,7 @@ def _serialized(value):
     if not isinstance(value, keras.layers.Layer):
         return value
     config = keras.saving.serialize_keras_object(value)
-    # the outer layer builds its parts; built before it, their weights would lack its name in their paths
+    # the outer layer builds its sublayers; built earlier, their weights' paths would lack its name
     config.pop("build_config", None)
     return config
 

@@ -16,7 +16,7 @@ from stacked_capsules.present_points import PresentPoints
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class SetTransformer(keras.layers.Layer):
-    """Encodes a set of points as `n_outputs` vectors, whatever the order of the points.
+    """Encodes a set of points as `n_outputs` vectors, independent of the order of the points.
 
     Args:
         n_layers: Number of self-attention blocks.
@@ -25,17 +25,17 @@ class SetTransformer(keras.layers.Layer):
         n_output_dims: Width of the outputs.
         n_outputs: Number of outputs.
         layer_norm: Normalize after attention and after the MLP of each block.
-        dropout_rate: Share of values that training zeroes.
-        n_inducing_points: If positive, points attend to each other by way of that many learned points.
+        dropout_rate: Fraction of values that training zeroes.
+        n_inducing_points: If positive, points attend to each other through that many learned points.
         presence_mask: One of `PRESENCE_MASKS`.
         skip_absent: In training, compute points of presence 0 once instead of one by one; the result is the
-            same up to rounding. For presences that are not learnt. XLA cannot compile it, as it has no static
-            shapes.
-        n_lanes: In training without dropout, parts of the batch that are computed beside each other, where
-            their number divides the batch: for small operations, not worth sharing out between threads.
+            same up to rounding. For presences that are not learned. XLA cannot compile it, since its shapes
+            are not static.
+        n_lanes: In training without dropout, number of slices of the batch that are computed in parallel, if
+            it divides the batch: for small operations that are not worth splitting among threads.
 
     Raises:
-        UserError: an option is out of range, or does not go with another.
+        UserError: an option is out of range, or incompatible with another.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class SetTransformer(keras.layers.Layer):
         self.presence_mask = presence_mask
         self.skip_absent = skip_absent
         self.n_lanes = n_lanes
-        self.supports_jit = not skip_absent  # Keras' jit_compile="auto" asks for it
+        self.supports_jit = not skip_absent  # Keras' jit_compile="auto" reads it
 
         self.embed = dense(n_dims, "embed")
         self.blocks = [
@@ -115,9 +115,9 @@ class SetTransformer(keras.layers.Layer):
 
         Args:
             x: [B, N, d], the points.
-            presence: [B, N] in [0, 1], how far each point is there; None: all are.
-            training: Whether to drop out.
-            seed: Of dropout; without one nothing is dropped.
+            presence: [B, N] in [0, 1], of each point; None: all are present.
+            training: Whether to apply dropout.
+            seed: Seed of dropout; None: nothing is dropped.
 
         Returns:
             [B, n_outputs, n_output_dims].
@@ -145,7 +145,7 @@ class SetTransformer(keras.layers.Layer):
         return self.read_out(self.inducing_points, z, z, presence)  # [B, n_outputs, n_output_dims]
 
     def _read_before_projecting(self, h, presence):
-        """The same for one head, in fewer operations: affine maps of points commute with means of them."""
+        """The same for one head, in fewer operations: affine maps of points commute with their means."""
         project, key, value, combine = (
             _as_matrix(layer)  # [d + 1, d']
             for layer in (self.project, self.read_out.key, self.read_out.value, self.read_out.combine)
@@ -183,13 +183,13 @@ class SetTransformer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class SelfAttention(keras.layers.Layer):
-    """A block of the encoder: points attend to each other, then each passes an MLP; both with a residual.
+    """An encoder block: points attend to each other, then each passes through an MLP; both with a residual.
 
     Args:
         n_heads: Number of attention heads.
         layer_norm: Normalize after each half.
-        dropout_rate: Share of values that training zeroes: of the MLP's output and of the residual around
-            attention (as in the reference: not of the attention's output).
+        dropout_rate: Fraction of values that training zeroes, in the MLP's output and in the residual around
+            attention (as in the reference, not in the attention's output).
         n_inducing_points: If positive, points attend to that many learned points, which attend to them. Both
             use the same projections and ignore presence, as in the reference.
         presence_mask: One of `PRESENCE_MASKS`.
@@ -242,10 +242,10 @@ class SelfAttention(keras.layers.Layer):
 
         Args:
             x: [B, N, d], the points.
-            presence: [B, N] in [0, 1]; None: all are there.
-            training: Whether to drop out.
-            seed: Of dropout; without one nothing is dropped.
-            rows: Where given, x and the result are the present points, [R, d].
+            presence: [B, N] in [0, 1]; None: all are present.
+            training: Whether to apply dropout.
+            seed: Seed of dropout; None: nothing is dropped.
+            rows: If given, x and the result are the present points, [R, d].
 
         Returns:
             [B, N, d], or [R, d].
@@ -283,17 +283,17 @@ class SelfAttention(keras.layers.Layer):
 
 
 def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
-    """Zeroes a share `rate` of the values and scales the rest up to keep the mean."""
+    """Zeroes a fraction `rate` of the values and scales up the rest to keep the mean."""
     keep = seed.uniform([tf.shape(x)[0], *x.shape[1:]]) >= rate  # like x
     return tf.where(keep, x / (1.0 - rate), tf.zeros_like(x))
 
 
 def _as_matrix(layer):
-    """An affine map as a matrix [d + 1, d'] on vectors to which a one is appended."""
+    """Returns an affine map as a matrix [d + 1, d'] that acts on vectors with a one appended."""
     return tf.concat([layer.kernel, tf.convert_to_tensor(layer.bias)[tf.newaxis]], 0)
 
 
 def _then(first, second):
-    """The map that applies one after the other: [a + 1, b], [b + 1, c] -> [a + 1, c]."""
+    """Returns the map that applies one after the other: [a + 1, b], [b + 1, c] -> [a + 1, c]."""
     constant = tf.pad(second[-1:], [[first.shape[0] - 1, 0], [0, 0]])  # [a + 1, c]
     return tf.matmul(first, second[:-1]) + constant

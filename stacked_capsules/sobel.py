@@ -1,4 +1,4 @@
-"""Edge images, which SCAE reconstructs where colors and backgrounds say little (SVHN, CIFAR10)."""
+"""Edge images, which SCAE reconstructs where colors and backgrounds are uninformative (SVHN, CIFAR10)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import tensorflow as tf
 def normalized_sobel_edges(
     images: tf.Tensor, subtract_median: bool = True, same_number_of_channels: bool = True
 ) -> tf.Tensor:
-    """Filters images by Sobel's filter and stretches each channel of each image to [0, 1].
+    """Applies the Sobel filter and rescales each channel of each image to [0, 1].
 
     Args:
         images: [B, H, W, C].
-        subtract_median: Take distances from each channel's median, which makes even backgrounds black.
-        same_number_of_channels: Add the two directions up; if not, both are kept.
+        subtract_median: Take distances from each channel's median, which makes uniform backgrounds black.
+        same_number_of_channels: Add the two directions; otherwise, keep both.
 
     Returns:
         [B, H, W, C] or [B, H, W, 2 C] in [0, 1].

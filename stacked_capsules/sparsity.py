@@ -17,11 +17,11 @@ def within_example(kind: str, presence: tf.Tensor, n_classes: float, constant: f
         L_posterior has mean_b H(a_b,1:K / sum_k a_bk).
 
     Args:
-        kind: "entropy" or "kl" (to the uniform distribution, negated) of the example's share of each capsule,
+        kind: "entropy" or "kl" (to the uniform distribution, negated) of each capsule's share of the example,
             or "l2": squared distance of the summed presences from `constant`.
         presence: [B, O], non-negative.
-        n_classes: Number of classes thought to be in the data ("l2" alone).
-        constant: How many capsules should be active ("l2" alone); 0 stands for O / n_classes.
+        n_classes: Assumed number of classes in the data ("l2" only).
+        constant: How many capsules should be active ("l2" only); 0: O / n_classes.
 
     Returns:
         [B].
@@ -46,7 +46,7 @@ def between_examples(
             batch_size / n_classes.
         presence_sum: [O], the capsules' presences summed over the global batch.
         batch_size: float32 [], size of the global batch.
-        n_classes: Number of classes thought to be in the data ("l2" alone).
+        n_classes: Assumed number of classes in the data ("l2" only).
 
     Returns:
         [].
@@ -64,10 +64,10 @@ def scaled_entropy(weights: tf.Tensor, k: float) -> tf.Tensor:
 
 
 def check_sparsity_type(kind: str) -> str:
-    """Returns the name of a sparsity loss.
+    """Returns `kind`, if there is such a sparsity loss.
 
     Raises:
-        UserError: No such loss.
+        UserError: There is none.
     """
     if kind not in SPARSITY_TYPES:
         raise UserError(f"sparsity loss: {kind!r} is not known, use one of {', '.join(SPARSITY_TYPES)}")

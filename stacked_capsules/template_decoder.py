@@ -1,4 +1,4 @@
-"""Draws parts: learned templates, colored, moved to their poses and mixed (SCAE, section 2.2)."""
+"""Renders parts: learned templates, colored, moved to their poses and mixed (SCAE, section 2.2)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stacked_capsules.resampler import (
 )
 from stacked_capsules.scoring_in_blocks import InBlocks
 
-#: Parts times pixels whose samples, and all that becomes of them, fit into the cache together.
+#: Parts times pixels whose samples, and all that is computed from them, fit into the cache together.
 _POINTS_AT_A_TIME = 12_800
 
 
@@ -44,7 +44,7 @@ class ImageExplanation(NamedTuple):
 
     Attributes:
         log_likelihood: [B], log-density of the target, summed over pixels and channels.
-        log_prob: [B, H, W, C], that of each; without gradient, which the sum has.
+        log_prob: [B, H, W, C], that of each; without gradient, which only the sum has.
         mode: [B, H, W, C], value of the likeliest component at each pixel; without gradient.
     """
 
@@ -55,7 +55,7 @@ class ImageExplanation(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class TemplateDecoder(keras.layers.Layer):
-    """Renders part capsules: `make_templates` colors the templates, calling it places and mixes them.
+    """Renders part capsules: `make_templates` colors the templates, `call` places and mixes them.
 
     Args:
         output_size: (H, W) of the canvas.
@@ -63,15 +63,15 @@ class TemplateDecoder(keras.layers.Layer):
         n_templates: Number P of templates, one for each part capsule.
         n_channels: Number C of color channels.
         n_features: Number F of special features of each part, from which its color is predicted.
-        learn_output_scale: Learn the pixels' standard deviation; if not, it is 1.
+        learn_output_scale: Learn the pixels' standard deviation; otherwise, it is 1.
         colorize_templates: Predict the templates' colors.
         template_nonlin: Name of the nonlinearity that keeps templates in their range.
-        color_nonlin: Name of that for colors.
-        use_alpha_channel: Learn where each template is opaque; if not, the brighter pixel wins, by a learned
-            temperature.
-        template_seed: Of the templates' initial values.
-        whole_batch: `explain` scores all pixels at once, which suits accelerators: fast memory, but slow at
-            many small operations. If not, it goes by blocks that fit into a CPU's cache.
+        color_nonlin: Name of the one for colors.
+        use_alpha_channel: Learn where each template is opaque; otherwise, the brighter pixel wins, with a
+            learned temperature.
+        template_seed: Seed of the templates' initial values.
+        whole_batch: `explain` scores all pixels at once, which suits accelerators: their memory is fast, but
+            many small operations are slow. Otherwise, it scores blocks that fit into a CPU's cache.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class TemplateDecoder(keras.layers.Layer):
         SCAE, section 2.2, color of a template: c_m = MLP(z_m), T_m^c multiplied by c_m.
 
         Args:
-            feature: [B, P, F], which decides their colors if the decoder colors templates.
+            feature: [B, P, F], which determines their colors if the decoder colors templates.
 
         Returns:
             [B, P, h, w, C] in the range of the nonlinearities; [1, P, h, w, C] if not colored.
@@ -178,7 +178,7 @@ class TemplateDecoder(keras.layers.Layer):
         Args:
             pose: [B, P, 6], rows (m00, m01, tx, m10, m11, ty) of the map from template to canvas.
             presence: [B, P] in [0, 1]; None: all are present.
-            templates: [B or 1, P, h, w, C], as `make_templates` gives them.
+            templates: [B or 1, P, h, w, C], as `make_templates` returns them.
             background: [B, H, W, C]; None: a learned constant.
         """
         examples, weights = self._inputs(pose, presence, templates, background)
@@ -192,14 +192,14 @@ class TemplateDecoder(keras.layers.Layer):
         target: tf.Tensor,
         early_gradient: bool = False,
     ) -> ImageExplanation:
-        """Returns what training needs of the mixture; on CPUs without arrays of pixels times parts.
+        """Returns what training needs from the mixture; on CPUs, without arrays of pixels times parts.
 
         Args:
-            pose: [B, P, 6], this and what follows as in `call`.
+            pose: [B, P, 6]; this and what follows are as in `call`.
             presence: [B, P] in [0, 1], or None.
             templates: [B or 1, P, h, w, C].
             target: [B, H, W, C], an image.
-            early_gradient: A gradient will be asked for: form it at once.
+            early_gradient: Compute the gradient at once, because it will be requested.
         """
         examples, weights = self._inputs(pose, presence, templates)
         if self.whole_batch:
@@ -208,7 +208,7 @@ class TemplateDecoder(keras.layers.Layer):
             log_likelihood = tf.reduce_sum(log_prob, [1, 2, 3])
         else:
             H, W = self.output_size
-            per_example = [tf.shape(pose)[0], 1]  # [B, 1], so that each example has gradients of its own
+            per_example = [tf.shape(pose)[0], 1]  # [B, 1], so that each example has its own gradients
             weights = {name: tf.broadcast_to(x, per_example) for name, x in weights.items()}
             pixels = {"target": tf.reshape(target, [-1, H * W, self.n_channels])}  # [B, H * W, C]
             outputs = self._explain_in_blocks(examples | weights, pixels, early_gradient)
@@ -217,7 +217,7 @@ class TemplateDecoder(keras.layers.Layer):
         return ImageExplanation(log_likelihood, tf.stop_gradient(log_prob), tf.stop_gradient(mode))
 
     def _explain_pixels(self, example, pixels, which):
-        """Scores L pixels of one example: [L]; and returns their log-densities and modes, [L, C] each."""
+        """Returns scores [L] of L pixels of one example, and their log-densities and modes, [L, C] each."""
         canvas_x, canvas_y = (
             tf.gather(coordinate, which)[:, tf.newaxis]  # [L, 1]
             for coordinate in canvas_coordinates(self.output_size)
@@ -231,7 +231,7 @@ class TemplateDecoder(keras.layers.Layer):
         return [tf.reduce_sum(log_prob, 1), log_prob, mixture.mode()]
 
     def _inputs(self, pose, presence, templates, background=None):
-        """Returns what differs between examples, and the weights [1]; `_decode` takes both, joined."""
+        """Returns the inputs of each example, and the weights [1]; `_decode` takes both, joined."""
         if self.use_alpha_channel:
             alpha = tf.broadcast_to(self.templates_alpha, [*tf.unstack(tf.shape(templates))[:4], 1])
             templates = tf.concat([templates, alpha], -1)  # [B or 1, P, h, w, C + 1]
@@ -257,7 +257,7 @@ class TemplateDecoder(keras.layers.Layer):
         return DecodedImage(self._mixture(placed, background, inputs), placed[..., : self.n_channels])
 
     def _mixture(self, placed, background, inputs):
-        """Mixes what parts look like, [n, P, ..., C or C + 1], with a background [n, 1, ..., C] or None."""
+        """Mixes placed templates [n, P, ..., C or C + 1] with a background [n, 1, ..., C] or None."""
         parts = placed[..., : self.n_channels]  # [n, P, ..., C]
 
         def weight(name):
@@ -302,10 +302,10 @@ class TemplateDecoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class OrthogonalTemplates(keras.initializers.Initializer):
-    """Templates [1, P, h, w, C] that are orthogonal to each other, then stretched to [0, 1].
+    """Templates [1, P, h, w, C] that are orthogonal to each other, then rescaled to [0, 1].
 
     Args:
-        seed: Of the random matrix whose QR decomposition they are rows of.
+        seed: Seed of the random matrix whose QR decomposition has them as rows.
     """
 
     def __init__(self, seed: int = 0):

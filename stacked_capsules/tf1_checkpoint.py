@@ -1,4 +1,4 @@
-"""Import of the published program's TensorFlow 1 checkpoints: options that shapes tell, weights, RMSProp."""
+"""Imports the published program's TensorFlow 1 checkpoints: options that shapes imply, weights, RMSProp."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from discovery.snapshots import GLOBAL_STEP, read_snapshot
 from discovery.training.optimizers import RMSProp
 from stacked_capsules.tf1_variables import DUMMY_VOTE, model_variables
 
-#: Endings of RMSProp's slots: mean squares and momenta.
+#: Suffixes of RMSProp's slots: mean squares and momenta.
 MEAN_SQUARE, MOMENTUM = "RMSProp", "RMSProp_1"
 
-#: Moving averages of reports, which the original's Saver stores too. Those of a second report are numbered;
-#: with each of them go `biased` and `local_step`.
+#: Moving averages for reports, which the original's Saver stores too. Those of a second report are numbered;
+#: each comes with `biased` and `local_step`.
 _AVERAGE = re.compile(r"(^|/)ExponentialMovingAverage(_\d+)?(/(biased|local_step))?$")
 
 
 class TF1Checkpoint(NamedTuple):
-    """What a checkpoint holds.
+    """The contents of a checkpoint.
 
     Attributes:
         prefix: of its files.
         arrays: by the original's names; without moving averages of reports, which no step depends on.
-        n_averages: how many arrays of such averages there are.
+        n_averages: number of arrays of such averages.
     """
 
     prefix: str
@@ -42,7 +42,9 @@ class TF1Checkpoint(NamedTuple):
             UserError: there is none.
         """
         if name not in self.arrays:
-            raise UserError(f"{self.prefix} is no checkpoint of such a model: it lacks {name}; see --model")
+            raise UserError(
+                f"{self.prefix} is not a checkpoint of such a model: it lacks {name}; see --model"
+            )
         return self.arrays[name].shape
 
 
@@ -58,12 +60,12 @@ def read_tf1_checkpoint(prefix: str) -> TF1Checkpoint:
 
 
 def scae_options(checkpoint: TF1Checkpoint) -> dict[str, Any]:
-    """Returns the fields of `SCAEConfig` that an image model's shapes tell.
+    """Returns the fields of `SCAEConfig` that an image model's shapes imply.
 
-    Not told are `canvas_size`, `cnn_strides`, nonlinearities, and how losses are made and weighed.
+    They do not imply `canvas_size`, `cnn_strides`, nonlinearities, or how losses are formed and weighted.
 
     Raises:
-        UserError: it is no checkpoint of an image model.
+        UserError: it is not a checkpoint of an image model.
     """
     names, shape = checkpoint.arrays, checkpoint.shape
     decoder = "template_based_image_decoder"
@@ -84,10 +86,10 @@ def scae_options(checkpoint: TF1Checkpoint) -> dict[str, Any]:
 
 
 def constellation_options(checkpoint: TF1Checkpoint) -> dict[str, Any]:
-    """Returns the fields of `ConstellationConfig` that a constellation model's shapes tell.
+    """Returns the fields of `ConstellationConfig` that a constellation model's shapes imply.
 
     Raises:
-        UserError: it is no checkpoint of a constellation model with capsules.
+        UserError: it is not a checkpoint of a constellation model with capsules.
     """
     scope = "constellation_capsule/capsule_layer"
     _, n_caps, n_votes, _ = checkpoint.shape(f"{scope}/cpr_static")
@@ -96,10 +98,10 @@ def constellation_options(checkpoint: TF1Checkpoint) -> dict[str, Any]:
 
 
 def imported_state(checkpoint: TF1Checkpoint, model: TrainableModel) -> ImportedState:
-    """Lays a checkpoint out for a built model.
+    """Arranges a checkpoint for a built model.
 
     Raises:
-        UserError: variables or slots are missing or left over, or have other shapes; all of them are listed.
+        UserError: variables or slots are missing or left over, or have other shapes; all are listed.
     """
     names, arrays = model_variables(model), checkpoint.arrays
     sources = {"": names, f"/{MEAN_SQUARE}": names, f"/{MOMENTUM}": names}
@@ -118,13 +120,13 @@ def imported_state(checkpoint: TF1Checkpoint, model: TrainableModel) -> Imported
 
 
 def _encoder_options(checkpoint, n_parts, template_values):
-    """How parts are found and shown to the object encoder: each is 6 + F + 1 numbers, or one more."""
+    """Returns how parts are encoded and fed to the object encoder: each is 6 + F + 1 numbers, or one more."""
     scope = "capsule_image_encoder"
     if f"{scope}/linear/w" in checkpoint.arrays:
         n_outputs, kinds = checkpoint.shape(f"{scope}/linear/w")[-1], {"linear": 7}
     else:
         n_outputs, kinds = checkpoint.shape(f"{scope}/conv_2d/w")[-1], {"conv_att": 8, "conv": 7}
-    seen = checkpoint.shape("set_transformer/linear/w")[0]  # numbers that the object encoder sees of a part
+    seen = checkpoint.shape("set_transformer/linear/w")[0]  # numbers per part that the object encoder sees
     for feed_templates in (True, False):
         n_features = seen - 7 - feed_templates * template_values
         for encoder_type, others in kinds.items():
@@ -151,8 +153,8 @@ def _check(checkpoint, places):
     lists = differences(there, here)
     if lists:
         raise UserError(
-            f"{checkpoint.prefix} does not fit the model that the flags describe ({lists}): give the flags "
-            "that shapes do not tell as they were in training"
+            f"{checkpoint.prefix} does not fit the model that the flags describe ({lists}): set the flags "
+            "that shapes do not imply as they were in training"
         )
 
 

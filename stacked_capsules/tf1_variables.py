@@ -1,4 +1,4 @@
-"""Names of the published TensorFlow 1 checkpoints' variables, and where their values are in these layers."""
+"""Names of variables in the published TensorFlow 1 checkpoints, and where their values belong here."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ DUMMY_VOTE = "image_capsule/capsule_likelihood/dummy_vote"
 
 
 class TF1Variable(NamedTuple):
-    """Where a variable of a checkpoint is: some outputs (columns of the last axis) of one of our variables.
+    """Where a checkpoint's variable belongs: some outputs (columns of the last axis) of one of our variables.
 
     Attributes:
-        variable: ours; heads of attention, apart in the checkpoint, are side by side in it.
-        columns: which of its last axis.
+        variable: ours; attention heads, separate in the checkpoint, are side by side in it.
+        columns: which columns of its last axis.
     """
 
     variable: keras.Variable
     columns: slice = slice(None)
 
     def take(self, values: np.ndarray) -> np.ndarray:
-        """Cuts this variable out of values shaped like ours, up to axes of length one."""
+        """Extracts this variable from values shaped like ours, up to axes of length one."""
         return np.asarray(values)[..., self.columns]
 
     def put(self, values: np.ndarray, tf1_values: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Parts explained by a mixture of the votes of object capsules (SCAE, sections 2.1 and 2.3)."""
+"""Likelihood of parts under a mixture of object capsules' votes (SCAE, sections 2.1 and 2.3)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DUMMY_LOG_PROB = -2.0 * math.log(10.0)
 
 
 class VoteExplanation(NamedTuple):
-    """How votes explain parts: P parts (or N points) of D dimensions, O capsules, M votes of all capsules.
+    """How votes explain parts: P parts (or N points) of D dimensions, O capsules, M votes in total.
 
     Attributes:
         log_prob: [B], log-likelihood of all parts under the mixture.
-        vote_presence: 0 or 1, in the votes' shape: is the vote's prior probability above that of the dummy?
+        vote_presence: 0 or 1, in the votes' shape: whether a vote's prior probability exceeds the dummy's.
         winner: [B, P, D], the vote that explains each part best.
         winner_pres: [B, P], prior presence of that vote, in [0, 1].
         is_from_capsule: int32 [B, P], the capsule that cast it.
@@ -29,7 +29,7 @@ class VoteExplanation(NamedTuple):
         mixing_log_prob: The same, normalized over the votes.
         soft_winner: [B, P, D], posterior mean of the votes; zeros from `OrderInvariantVoteLikelihood`.
         soft_winner_pres: [B, P], posterior mean of their presences; zeros likewise.
-        posterior_mixing_probs: [B, P, O] or [B, P, M], without the dummy's, which they sum to one with.
+        posterior_mixing_probs: [B, P, O] or [B, P, M], without the dummy's, with which they sum to one.
     """
 
     log_prob: tf.Tensor
@@ -75,9 +75,9 @@ class _Likelihood(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class VoteLikelihood(_Likelihood):
-    """Likelihood of parts that are in order: each capsule casts one vote for each of them.
+    """Likelihood of ordered parts: each capsule casts one vote for each of them.
 
-    The log-likelihood uses mixing logits that are not normalized, as the published numbers do.
+    The log-likelihood uses unnormalized mixing logits, as the published numbers do.
 
     Args:
         pdf: "normal" or "student" (its degrees of freedom, above 2, are learned).
@@ -108,7 +108,7 @@ class VoteLikelihood(_Likelihood):
             votes: [B, O, P, D].
             scale: [B, O, P], positive, the votes' standard deviations.
             vote_presence_prob: [B, O, P], in [0, 1].
-            presence: [B, P], in [0, 1], how much each part counts; None: all in full.
+            presence: [B, P], in [0, 1], how much each part counts; None: all count fully.
         """
         n_parts = votes.shape[2]
         log_density = self._log_density(x[:, tf.newaxis], votes, scale)  # [B, O, P]
@@ -123,7 +123,7 @@ class VoteLikelihood(_Likelihood):
             log_prob *= presence
 
         winner = tf.argmax(joint[:, :-1], 1, output_type=tf.int32)  # [B, P]
-        # votes are gathered as rows of [O * P]: no transposed copy of them is made
+        # votes are gathered as rows of [O * P], which avoids a transposed copy
         row = winner * n_parts + tf.range(n_parts)  # [B, P]
         flat_votes = tf.reshape(votes, [-1, votes.shape[1] * n_parts, votes.shape[3]])  # [B, O * P, D]
         flat_presence = tf.reshape(vote_presence_prob, [-1, votes.shape[1] * n_parts])  # [B, O * P]
@@ -149,10 +149,10 @@ class VoteLikelihood(_Likelihood):
 
 @keras.saving.register_keras_serializable(package="stacked_capsules")
 class OrderInvariantVoteLikelihood(_Likelihood):
-    """Likelihood of points without an order: each may be explained by any vote of any capsule.
+    """Likelihood of unordered points: any vote of any capsule may explain each.
 
     Args:
-        n_votes: Votes per capsule; votes come capsule by capsule.
+        n_votes: Votes per capsule; votes are grouped by capsule.
         pdf: "normal" or "student" (its degrees of freedom, above 2, are learned).
     """
 
@@ -178,7 +178,7 @@ class OrderInvariantVoteLikelihood(_Likelihood):
             votes: [B, M, D], M = capsules * n_votes.
             scale: [B, M], positive, the votes' standard deviations.
             vote_presence_prob: [B, M], in [0, 1].
-            presence: [B, N], in [0, 1], how much each point counts; None: all in full.
+            presence: [B, N], in [0, 1], how much each point counts; None: all count fully.
         """
         log_density = self._log_density(
             x[:, :, tf.newaxis], votes[:, tf.newaxis], scale[:, tf.newaxis]

@@ -1,4 +1,4 @@
-"""From arrays in memory to batches, each a pure function of its number."""
+"""From arrays in memory to batches, each a pure function of its index."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from stacked_capsules.data.epoch_order import DRAWN, EpochOrder, rows_between, s
 from stacked_capsules.data.examples import Examples
 from stacked_capsules.data.pad_and_shift import pad_and_shift, random_offsets
 
-# What a seed is folded with.
+# What the seed is folded with.
 ORDER, TRAIN_SHIFT, WHOLE_TRAIN_SHIFT, VALID_SHIFT = range(4)
-#: By kind of numpy's types: what of them JAX has without being asked for 64 bits.
+#: Kind of a numpy type -> the one that JAX has of it unless it is asked for 64 bits.
 _NARROW = {"f": np.float32, "i": np.int32, "u": np.int32}
 
 
@@ -28,17 +28,17 @@ def from_arrays(
     shuffle: bool = True,
     epoch_order: str = "swaps",
 ) -> DataSource:
-    """Makes batches of images in [0, 1], shifted at random where they are smaller than the canvas.
+    """Makes batches of images in [0, 1], randomly shifted if they are smaller than the canvas.
 
-    A training image is shifted anew each time it is seen; a validation image, and any image of `whole`, has
-    one shift for all time, so that equal models score equally.
+    A training image gets a new shift each time it is seen; a validation image, and any image of `whole`,
+    keeps one shift, so that equal models score equally.
 
     Args:
         train: The training set; images of one size, uint8 or floats in [0, 1].
         valid: The validation set.
-        batch_size: Examples of a batch; the last one of `whole` may be smaller. Batches cross the border
-            between epochs, so no example is left out, and a batch may be larger than the set.
-        canvas_size: Side of the images that come out.
+        batch_size: Examples per batch; the last batch of `whole` may be smaller. Batches cross epoch
+            boundaries, so no example is left out, and a batch may be larger than the set.
+        canvas_size: Side of the resulting images.
         seed: Seed of order and shifts.
         shuffle: Whether the training set comes in a new order each epoch.
         epoch_order: How that order is drawn: "swaps" of examples, one after the other, or a "sort" of random
@@ -66,7 +66,7 @@ def from_arrays(
         index = tf.data.Dataset.range(examples.n).batch(batch_size)
         return index.map(examples.take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
-    is_stored = shuffle and epoch_order == "swaps"  # a program cannot swap
+    is_stored = shuffle and epoch_order == "swaps"  # an exported program cannot swap
 
     def arrays(n_steps: int) -> dict[str, np.ndarray]:
         if not is_stored:
@@ -93,7 +93,7 @@ def from_arrays(
 
 
 class _Set:
-    """Images and labels as tensors, and each image's fixed place on the canvas."""
+    """Images and labels as tensors, and each image's fixed position on the canvas."""
 
     def __init__(self, examples, canvas_size, fixed_shifts):
         self.n = len(examples["image"])
@@ -107,14 +107,14 @@ class _Set:
         return random_offsets(seed, n, self.image_size, self.canvas_size)
 
     def narrow(self):
-        """Returns the examples in types that JAX has too."""
+        """Returns the examples in types that JAX also has."""
         arrays = {name: values.numpy() for name, values in self.tensors.items()}
         return {n: v if v.dtype == np.uint8 else v.astype(_NARROW[v.dtype.kind]) for n, v in arrays.items()}
 
     def take(self, index, offsets=None, arrays=None):
-        """Returns the batch of the examples in `index` [B], at `offsets` [B, 2] or fixed places.
+        """Returns the batch of the examples in `index` [B], at `offsets` [B, 2] or fixed positions.
 
-        They are taken from `arrays` where these are given, as `narrow` makes them.
+        If `arrays` are given, as `narrow` returns them, examples are taken from these.
         """
         examples = self.tensors if arrays is None else arrays
         batch = {name: tf.gather(examples[name], index) for name in self.tensors}

@@ -1,4 +1,4 @@
-"""What a user can choose about data; names and defaults are the original's where it has them."""
+"""The options of data, with the original's names and defaults where it has them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from discovery import UserError
 from discovery.options import option, same_option
 from stacked_capsules.configuration import SCAEConfig
 
-#: Data sets of images -> "module:function" that reads both sets, images and labels in memory, of the options.
+#: Data set of images -> "module:function" that reads, given the options, both sets into memory.
 IMAGE_SETS = {
     "mnist": "stacked_capsules.data.mnist:read",
     "digits": "stacked_capsules.data.digits:read",
@@ -18,12 +18,12 @@ IMAGE_SETS = {
     "images": "stacked_capsules.data.image_folder:read",
 }
 DATASETS = (*IMAGE_SETS, "constellation")
-#: Patterns of constellations that have a name.
+#: Named sets of constellation patterns.
 NAMED_GROUPS = {"basic": ((0,), (1,)), "all": ((0,), (1,), (2,), (3,))}
 
 
 def read_patterns(text: str) -> str | tuple[tuple[int, ...], ...]:
-    """Reads "0,1+2" as ((0,), (1, 2)); names of sets of patterns stay.
+    """Reads "0,1+2" as ((0,), (1, 2)); names of sets of patterns are returned as is.
 
     Raises:
         UserError: it is neither.
@@ -41,20 +41,20 @@ def read_patterns(text: str) -> str | tuple[tuple[int, ...], ...]:
 class DataConfig:
     """Options of `load`, which checks them."""
 
-    dataset: str = option("mnist", f"What is learned: {', '.join(DATASETS)}.", topic="Data")
+    dataset: str = option("mnist", f"Data set: {', '.join(DATASETS)}.", topic="Data")
     data_dir: str | None = option(None, "Folder with prepared TFDS data, mnist.npz, TFRecords or images.")
-    valid_file: str | None = option(None, "tfrecord: the validation file, where it is not in --data_dir.")
+    valid_file: str | None = option(None, "tfrecord: the validation file, if it is not in --data_dir.")
     batch_size: int = option(32, "Global batch size, over all replicas.")
     canvas_size: int = same_option(SCAEConfig, "canvas_size")
     n_channels: int = same_option(SCAEConfig, "n_channels")
     n_classes: int = same_option(SCAEConfig, "n_classes")
     seed: int = option(0, "Seed of the order, the shifts and the constellations.", flag=False)
-    shuffle: bool = option(True, "Shuffles the training set anew each epoch; the original did not.")
+    shuffle: bool = option(True, "Reshuffles the training set each epoch; the original did not.")
     epoch_order: str = option(
         "swaps",
-        "Images: how that order is drawn: swaps, or a sort, which exported steps do without storing it.",
+        "Images: how that order is drawn: swaps, or a sort, which exported steps can do without storing it.",
     )
-    n_train: int | None = option(None, "Images: only the first so many for training.")
+    n_train: int | None = option(None, "Images: trains on only this many, the first ones.")
 
     which_patterns: str | tuple[tuple[int, ...], ...] = option(
         ((0,), (1,), (0,)),
@@ -66,10 +66,10 @@ class DataConfig:
     shuffle_corners: bool = option(True, "Puts the points of an example in random order.")
     gaussian_noise: float = option(0.0, "Standard deviation of noise on points, before normalization.")
     drop_prob: float = option(0.5, "Probability that an object is absent.")
-    max_translation: float = option(1.0, "Translations are uniform in [0, 24 times it).")
-    rotation_percent: float = option(0.5, "Rotations are within +-pi times it.")
-    max_scale: float = option(3.0, "Objects are up to 1 + it times as large as their pattern.")
-    min_scale: float = option(3.0, "With --use_scale_schedule: the same at the start.")
+    max_translation: float = option(1.0, "Translations are uniform in [0, 24 * max_translation).")
+    rotation_percent: float = option(0.5, "Rotations are within +-pi * rotation_percent.")
+    max_scale: float = option(3.0, "Objects are up to 1 + max_scale times as large as their pattern.")
+    min_scale: float = option(3.0, "With --use_scale_schedule: its value at the start.")
     use_scale_schedule: bool = option(False, "Lets the range of scales grow from --min_scale to --max_scale.")
-    schedule_steps: int = option(0, "Over how many steps it grows.")
-    n_examples: int = option(10_000, "How many examples a whole set of constellations has.", flag=False)
+    schedule_steps: int = option(0, "Number of steps over which it grows.")
+    n_examples: int = option(10_000, "Number of examples in a whole set of constellations.", flag=False)

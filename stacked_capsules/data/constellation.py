@@ -1,4 +1,4 @@
-"""Constellations: points that are the corners of a few shapes, each moved, turned and scaled as one."""
+"""Constellations: points that are the corners of a few shapes, each moved, rotated and scaled as one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRAIN, VALID = range(2)
 
 
 class Draws(NamedTuple):
-    """What is random in n examples of G objects with N points together.
+    """What is random in n examples of G objects with N points in total.
 
     Attributes:
         rotation: float [n, G], uniform in [0, 1).
@@ -36,7 +36,7 @@ class Draws(NamedTuple):
         translation: float [n, G, 2], uniform in [0, 1).
         presence: float [n, G], 0 or 1.
         order: int [n, N], a permutation for each example; None keeps the corners in the patterns' order.
-        noise: float [n, N, 2], standard normal; None is none.
+        noise: float [n, N, 2], standard normal; None: no noise.
     """
 
     rotation: tf.Tensor
@@ -48,9 +48,9 @@ class Draws(NamedTuple):
 
 
 def stream(config: DataConfig) -> DataSource:
-    """Generates constellations on line; training and validation are separate streams, both endless.
+    """Generates constellations on the fly; training and validation are separate streams, both endless.
 
-    `whole` is the beginning of either, `n_examples` long, made with the scales that a schedule ends with.
+    `whole` is the first `n_examples` of either, made with the final scales of a schedule.
     """
     groups = groups_of(config)
     seed = Seed.of(config.seed)
@@ -75,7 +75,7 @@ def stream(config: DataConfig) -> DataSource:
         return {k: tf.reshape(v, [CHUNK, config.batch_size, *v.shape[1:]]) for k, v in examples.items()}
 
     def between(_, first: tf.Tensor, n: int) -> Callable[[tf.Tensor], dict]:
-        n_chunks = (n + CHUNK - 2) // CHUNK + 1  # that so many steps may touch
+        n_chunks = (n + CHUNK - 2) // CHUNK + 1  # that n steps may touch
         start = first // CHUNK
         chunks = [batches_of(start + i, TRAIN) for i in range(n_chunks)]
         batches = {k: tf.concat([c[k] for c in chunks], 0) for k in chunks[0]}  # [n_chunks * CHUNK, B, ...]
@@ -105,7 +105,7 @@ def stream(config: DataConfig) -> DataSource:
         n_batches = -(-config.n_examples // config.batch_size)
         return each.batch(config.batch_size).apply(tf.data.experimental.assert_cardinality(n_batches))
 
-    sets = {"train": "generated while training", "valid": f"{config.n_examples:,} examples, generated"}
+    sets = {"train": "generated on the fly", "valid": f"{config.n_examples:,} examples, generated"}
     return DataSource(endless(TRAIN), endless(VALID), whole, PureBatches(lambda n_steps: {}, between), sets)
 
 
@@ -117,9 +117,9 @@ def constellations(
     max_upscale: float | tf.Tensor,
     gaussian_noise: float,
 ) -> dict[str, tf.Tensor]:
-    """Builds examples from random draws, and nothing else.
+    """Builds examples from random draws alone.
 
-    Each object's corners are turned by up to +-pi * rotation_percent, scaled by 1 to 1 + max_upscale, and
+    Each object's corners are rotated by up to +-pi * rotation_percent, scaled by 1 to 1 + max_upscale, and
     moved by up to 24 * max_translation *divided by the scale*, as in the original. All n examples are
     normalized to [-1, 1] together, absent objects included.
 
@@ -159,8 +159,8 @@ def constellations(
 def layout(group: tuple[int, ...]) -> np.ndarray:
     """Returns the corners int [N_g, 2] of one object before it is moved.
 
-    Several pattern ids make a compound: each next pattern, enlarged by its place in the group (2, 3, ...),
-    carries a copy of all before it at each of its corners.
+    Several pattern ids make a compound: each further pattern, enlarged by its position in the group (2, 3,
+    ...), has a copy of everything before it at each of its corners.
     """
     corners = np.zeros([1, 2], np.int64)
     for place, pattern in enumerate(group):
@@ -176,7 +176,7 @@ def random_draws(
     shuffle_corners: bool,
     noisy: bool,
 ) -> Draws:
-    """Draws all that is random in n examples."""
+    """Draws everything that is random in n examples."""
     n_groups, n_points = len(groups), sum(len(layout(group)) for group in groups)
     keys = seed.fold(4).uniform([n, n_points])  # [n, N]
     return Draws(
@@ -199,7 +199,7 @@ def groups_of(config: DataConfig) -> tuple[tuple[int, ...], ...]:
     ids = range(len(PATTERNS))
     if not groups or not all(len(group) and all(i in ids for i in group) for group in groups):
         raise UserError(
-            f"which_patterns={groups}: each group needs at least one id of 0 to {len(PATTERNS) - 1}"
+            f"which_patterns={groups}: each group needs at least one id from 0 to {len(PATTERNS) - 1}"
         )
     if not 0.0 <= config.drop_prob <= 1.0:
         raise UserError(f"drop_prob={config.drop_prob}: must lie in [0, 1]")

@@ -1,4 +1,4 @@
-"""In which order an epoch's examples come: a pure function of the seed and of the epoch's number."""
+"""The order of an epoch's examples: a pure function of the seed and of the epoch's number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EpochOrder = Callable[[tf.Tensor], tf.Tensor]
 
 
 def stored(n: int) -> EpochOrder:
-    """The order in which they are stored, in every epoch."""
+    """Keeps the order in which they are stored, in every epoch."""
     return lambda epoch: tf.range(n)
 
 
@@ -25,7 +25,7 @@ def by_swaps(n: int, seed: Seed) -> EpochOrder:
 
 
 def by_sort(n: int, seed: Seed) -> EpochOrder:
-    """Sorts random numbers, which every device can do; of equal ones the first stays first."""
+    """Sorts random numbers, which every device can do; equal ones keep their order."""
 
     def order(epoch):
         bits = tf.random.stateless_uniform(
@@ -43,20 +43,20 @@ DRAWN = {"swaps": by_swaps, "sort": by_sort}
 def rows_between(
     order: EpochOrder, n: int, batch_size: int, first: tf.Tensor, n_steps: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Draws the epochs that some steps see, once for all of them.
+    """Draws the order of the epochs that some steps see, once for all of them.
 
     Args:
         order: of each epoch.
         n: number of examples.
-        batch_size: examples of a step; batches cross the border between epochs.
+        batch_size: examples per step; batches cross epoch boundaries.
         first: the first step, int64 [].
         n_steps: number of steps.
 
     Returns:
-        from a step, int64 [], to which examples it sees, int32 [B].
+        a function from a step, int64 [], to the indices of its examples, int32 [B].
     """
     first_epoch = first * batch_size // n
-    n_epochs = (n - 1 + n_steps * batch_size - 1) // n + 1  # however late in its epoch the first step is
+    n_epochs = (n - 1 + n_steps * batch_size - 1) // n + 1  # wherever in its epoch the first step is
     epochs = first_epoch + tf.range(n_epochs, dtype=tf.int64)  # [n_epochs]
     orders = tf.map_fn(order, epochs, fn_output_signature=tf.TensorSpec([n], tf.int32))  # [n_epochs, N]
     orders = tf.reshape(orders, [-1])  # [n_epochs * N]

@@ -1,4 +1,4 @@
-"""A set of labelled images in memory, and what it has to be."""
+"""A set of labeled images in memory, and its validation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Examples = dict[str, np.ndarray]
 
 
 class ImageSets(NamedTuple):
-    """What a data set reads.
+    """The sets of a data set.
 
     Attributes:
         train: the training set.
         valid: the validation set.
-        train_from: where the first comes from, in words.
-        valid_from: where the second does.
+        train_from: where the training set comes from, in words.
+        valid_from: where the validation set comes from.
     """
 
     train: Examples
@@ -64,17 +64,17 @@ def _check_floats(images, where):
     if bad.any():
         raise UserError(
             f"{where}: {bad.sum()} of {len(images)} images hold NaN or infinite values, the first at index "
-            f"{bad.argmax()}; remove or mend them"
+            f"{bad.argmax()}; remove or fix them"
         )
     if images.min() < 0.0 or images.max() > 1.0:
         raise UserError(
-            f"{where}: image values reach from {images.min():g} to {images.max():g}; scale floats to [0, 1], "
+            f"{where}: image values range from {images.min():g} to {images.max():g}; scale floats to [0, 1], "
             "or store uint8"
         )
 
 
 def as_column(values: np.ndarray) -> np.ndarray:
-    """Returns labels [N] of [N] or, as some programs store them, [N, 1]; others as they are."""
+    """Returns labels [N], given [N] or, as some programs store them, [N, 1]; other shapes as is."""
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 

@@ -1,4 +1,4 @@
-"""A user's own images, as a folder of PNG and JPEG files; sub-folders are classes."""
+"""A user's own images, as a folder of PNG and JPEG files; subfolders are classes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from stacked_capsules.data import tfrecord
 from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples, ImageSets
 
-_NAMED = 10  # classes that a line tells
+_NAMED = 10  # classes that a line lists
 
 
 def read(config: DataConfig) -> ImageSets:
-    """Returns training and validation images of the folder `data_dir`, cut and resized to the canvas."""
+    """Returns training and validation images of the folder `data_dir`, cropped and resized to the canvas."""
     if config.n_channels not in (1, 3):
-        raise UserError(f"--n_channels={config.n_channels}: image files are read as gray, 1, or color, 3")
+        raise UserError(f"--n_channels={config.n_channels}: image files are read as gray (1) or color (3)")
     if config.canvas_size < 1:
         raise UserError(f"--canvas_size={config.canvas_size}: must be at least 1")
     found = find(config)
@@ -35,11 +35,11 @@ def read(config: DataConfig) -> ImageSets:
 
 
 def pack(config: DataConfig, folder: Path) -> ImageSets:
-    """Writes what `read` gives as TFRecords, with the names of classes, for `--dataset=tfrecord`.
+    """Writes what `read` returns as TFRecords, with the names of classes, for `--dataset=tfrecord`.
 
     Args:
-        config: Of the images.
-        folder: Where to; it is made.
+        config: Options of the images.
+        folder: Where to write; created if missing.
 
     Returns:
         What was read.
@@ -62,7 +62,7 @@ def pack(config: DataConfig, folder: Path) -> ImageSets:
 
 
 def find(config: DataConfig) -> ImageFolder:
-    """Returns which images there are, without reading them."""
+    """Finds the images, without reading them."""
     if config.data_dir is None:
         raise UserError("--dataset=images: set --data_dir to a folder of PNG or JPEG files")
     if Path(config.data_dir).expanduser().is_file():
@@ -71,9 +71,9 @@ def find(config: DataConfig) -> ImageFolder:
 
 
 def _in_words(config, found):
-    """Says where each set comes from, and what becomes of it."""
+    """Describes where each set comes from, and how it is processed."""
     size, color = config.canvas_size, "gray" if config.n_channels == 1 else "color"
     told = [f"{name} ({i})" for i, name in enumerate(found.classes)]
     classes = ", ".join(told[:_NAMED]) + (", ..." if len(told) > _NAMED else "") or "none"
-    train = f"in {found.train.root}, the middle square as {size}x{size} in {color}; classes: {classes}"
+    train = f"in {found.train.root}, the center square as {size}x{size} in {color}; classes: {classes}"
     return train, found.valid_from

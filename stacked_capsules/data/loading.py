@@ -1,4 +1,4 @@
-"""From options to batches: the one door to all data sets."""
+"""From options to batches: the single entry point to all data sets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load(config: DataConfig) -> DataSource:
 
     Returns:
         Batches of {"image": float32 [B, canvas, canvas, C] in [0, 1], "label": int64 [B], "labeled": int64
-        [B]}, the last two where the data have them; of constellations {"corners": float32 [B, N, 2],
+        [B]}, the last two if the data have them; of constellations {"corners": float32 [B, N, 2],
         "presence": float32 [B, N], "pattern_presence": float32 [B, P], "pattern_id": int64 [B, N]}.
 
     Raises:
@@ -56,7 +56,7 @@ def load(config: DataConfig) -> DataSource:
 
 
 def class_names(config: DataConfig) -> tuple[str, ...]:
-    """Returns the names of the labels, of image files those of their folders; empty: they have no names.
+    """Returns the names of the labels, for image files those of their folders; empty if they have none.
 
     Raises:
         UserError: It is unclear which they are, or there are no images.
@@ -69,13 +69,13 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
 
 
 def _in_words(sets: ImageSets) -> dict[str, str]:
-    """Returns how many images each set has, and where from."""
+    """Describes how many images each set has, and where they come from."""
     told = {"train": (sets.train, sets.train_from), "valid": (sets.valid, sets.valid_from)}
     return {name: f"{len(examples['image']):,} images {place}" for name, (examples, place) in told.items()}
 
 
 def _first(train, config):
-    """Returns as many of the training examples as were asked for."""
+    """Returns as many of the training examples as requested."""
     n_stored = len(train["image"])
     if not 1 <= config.n_train <= n_stored:
         raise UserError(

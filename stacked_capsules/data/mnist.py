@@ -12,16 +12,16 @@ from stacked_capsules.data.config import DataConfig
 from stacked_capsules.data.examples import Examples, ImageSets, as_column
 
 WAYS_OUT = (
-    "point --data_dir at a folder with Keras' mnist.npz or with prepared TFDS data, get online so that it "
-    "can be downloaded, or take --dataset=digits, which needs no download"
+    "point --data_dir at a folder with Keras' mnist.npz or with prepared TFDS data, connect to the Internet "
+    "so that it can be downloaded, or use --dataset=digits, which needs no download"
 )
 
 
 def read(config: DataConfig) -> ImageSets:
     """Returns the 60,000 training and 10,000 test images.
 
-    `config.data_dir` is an .npz file, or a folder with mnist.npz or with prepared TFDS data; where it is none
-    of these, TFDS downloads into it.
+    `config.data_dir` is an .npz file, or a folder with mnist.npz or with prepared TFDS data; if it is none of
+    these, TFDS downloads into it.
     """
     npz = Path(config.data_dir or ".").expanduser()
     if npz.suffix == ".npz":
@@ -51,7 +51,7 @@ def _sets(path):
 
 
 def _check_sums(archive):
-    """Raises for a damaged member; numpy checks only those that it reads to the end."""
+    """Raises an error for a damaged member; numpy checks only those that it reads to the end."""
     damaged = archive.testzip()
     if damaged:
         raise ValueError(f"the checksum of {damaged} is wrong")

@@ -1,4 +1,4 @@
-"""Shifted digits: every image somewhere on a larger black canvas."""
+"""Shifted digits: each image at some position on a larger black canvas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from discovery import Seed
 
 
 def pad_and_shift(images: tf.Tensor, offsets: tf.Tensor, canvas_size: int) -> tf.Tensor:
-    """Places each image of a batch on a canvas of zeros; what reaches beyond the canvas is cut off.
+    """Places each image of a batch on a canvas of zeros; what extends beyond the canvas is cut off.
 
     Args:
         images: any type [B, H, W, C].
@@ -16,7 +16,7 @@ def pad_and_shift(images: tf.Tensor, offsets: tf.Tensor, canvas_size: int) -> tf
         canvas_size: Side of the canvas.
 
     Returns:
-        The type of `images` [B, canvas_size, canvas_size, C].
+        [B, canvas_size, canvas_size, C] of the type of `images`.
     """
     _, height, width, channels = images.shape
     padded = tf.pad(
@@ -32,14 +32,14 @@ def pad_and_shift(images: tf.Tensor, offsets: tf.Tensor, canvas_size: int) -> tf
 def random_offsets(
     seed: Seed, n: int, image_size: tuple[int, int], canvas_size: int, shift: int | None = None
 ) -> tf.Tensor:
-    """Draws where n images go, rows and columns independently.
+    """Draws positions for n images, rows and columns independently.
 
     Args:
         seed: Seed of this draw.
         n: Number of images.
         image_size: Height and width, at most `canvas_size`.
         canvas_size: Side of the canvas.
-        shift: Largest draw; by default what the canvas is larger than the image.
+        shift: Largest draw; by default the difference between the sizes of canvas and image.
 
     Returns:
         int32 [n, 2].
@@ -56,15 +56,15 @@ def random_offsets(
 def first_pixel(draws: tf.Tensor, size: int, canvas_size: int) -> tf.Tensor:
     """Returns where an image starts on the canvas, given a shift drawn from {-s, ..., s}.
 
-    The original pads by the shift (before the image where it is negative, else behind it) and then splits
-    the padding that is still missing evenly, the odd pixel before the image. So the image moves by half of
-    the draw: from 28 to 40 pixels the start is 0 with probability 1/25 and each of 1..12 with 2/25.
+    The original pads by the shift (before the image if it is negative, otherwise after it) and then splits
+    the remaining padding evenly, with the odd pixel before the image. So the image moves by half the draw:
+    from 28 to 40 pixels, the start is 0 with probability 1/25 and each of 1..12 with 2/25.
     """
     missing = tf.maximum(canvas_size - size - tf.abs(draws), 0)  # like draws
     return tf.maximum(-draws, 0) + (missing + 1) // 2  # like draws
 
 
 def _source(offset, size, canvas_size):
-    """Returns for each position on the canvas its position in the padded image; 0 is black."""
+    """Returns, for each position on the canvas, its position in the padded image; 0 is black."""
     source = tf.range(canvas_size) - offset[:, None]  # [B, canvas]
     return tf.where((source >= 0) & (source < size), source + 1, 0)

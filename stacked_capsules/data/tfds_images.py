@@ -21,7 +21,10 @@ SOURCES = {
     "cifar10": "https://www.cs.toronto.edu/~kriz/cifar.html",
 }
 DEFAULT_DIR = "~/tensorflow_datasets"
-WAYS_OUT = "point --data_dir at a folder with prepared TFDS data, or get online so that it can be downloaded"
+WAYS_OUT = (
+    "point --data_dir at a folder with prepared TFDS data, or connect to the Internet so that it can be "
+    "downloaded"
+)
 PROBE_SECONDS = 5
 
 
@@ -36,19 +39,19 @@ def read_cifar10(config: DataConfig) -> ImageSets:
 
 
 def read_tfds(name: str, data_dir: str | None, ways_out: str) -> ImageSets:
-    """Reads both sets into memory, in TFDS' order; downloads them where they are not prepared yet.
+    """Reads both sets into memory, in TFDS' order; downloads them if they are not prepared yet.
 
     Args:
         name: The data set's name in TFDS.
         data_dir: Folder of prepared data, which holds `name/version`; None: TFDS' default.
-        ways_out: What the error advises when there are no data.
+        ways_out: What the error advises if there are no data.
     """
     folder = Path(data_dir or DEFAULT_DIR).expanduser()
     versions = sorted(info.parent for info in folder.glob(f"{name}/*/dataset_info.json"))
     if not versions:
         _download(name, folder, ways_out)
         versions = sorted(info.parent for info in folder.glob(f"{name}/*/dataset_info.json"))
-    import tensorflow_datasets as tfds  # not above: slow, and other data sets do not need it
+    import tensorflow_datasets as tfds  # here: it is slow, and other data sets do not need it
 
     try:
         builder = tfds.builder_from_directory(versions[-1])
@@ -74,7 +77,7 @@ def _download(name, folder, ways_out):
     offline = _unreachable(SOURCES[name])
     if offline:
         raise UserError(f"{name}: no data in {folder} and no download ({offline}); {ways_out}")
-    import tensorflow_datasets as tfds  # not above: slow, and other data sets do not need it
+    import tensorflow_datasets as tfds  # here: it is slow, and other data sets do not need it
 
     try:
         tfds.builder(name, data_dir=folder).download_and_prepare()
@@ -89,7 +92,7 @@ def _unreachable(url):
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
-        pass  # some answer is an answer
+        pass  # any answer is an answer
     except OSError as error:
         reason = getattr(error, "reason", error)
         if not isinstance(reason, ssl.SSLError):  # TFDS brings certificates of its own

@@ -21,29 +21,29 @@ VALIDATION_FILE = re.compile(
     re.IGNORECASE,
 )
 TRAINING_FILE = re.compile(r"(^|[^a-z])(train|training|trainset)([^a-z]|$)", re.IGNORECASE)
-#: What a name may mean that is neither.
+#: Hints in names that are neither.
 _HINT = re.compile("train|val|test|dev|h[oe]ld", re.IGNORECASE)
-#: Names of the classes in the order of their labels, one a line; it may be absent.
+#: Names of the classes in the order of their labels, one per line; optional.
 CLASSES_FILE = "classes.txt"
-#: Without validation files each tenth record is held out.
+#: Without validation files, every tenth record is held out.
 HOLD_OUT_EVERY = 10
 
 _REQUIRED = ("image_raw", "height", "width", "depth")
 _OPTIONAL = ("label", "labeled")
 _ABSENT = tf.int64.min
 _GZIP = b"\x1f\x8b"
-_FRAME_BYTES = 16  # of a record: its length and two checksums
+_FRAME_BYTES = 16  # per record: its length and two checksums
 
 
 def read(config: DataConfig) -> ImageSets:
     """Returns training and validation images from the files that `data_dir` and `valid_file` name.
 
-    `data_dir` is a file, or a folder with files `*.tfrecord`, `*.tfrecords` (or shards of these); names with
-    the word val, valid, test, eval or dev (or the like) are for validation. Where there is none, each tenth
-    record is held out.
+    `data_dir` is a file, or a folder with files `*.tfrecord`, `*.tfrecords` (or shards of these); those with
+    the word val, valid, test, eval or dev (or similar) in their names are for validation. If there are none,
+    every tenth record is held out.
 
     Raises:
-        UserError: there are no such files, a name leaves open what it is for, or a file is damaged.
+        UserError: there are no such files, a name does not show what its file is for, or a file is damaged.
     """
     if config.data_dir is None:
         raise UserError("--dataset=tfrecord: set --data_dir to a TFRecord file, or to a folder of such files")
@@ -61,11 +61,11 @@ def read(config: DataConfig) -> ImageSets:
     held_out = np.arange(len(train["image"])) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1  # [N]
     if not held_out.any():
         raise UserError(
-            f"{config.data_dir}: {len(train['image'])} records are too few to hold out each tenth for "
+            f"{config.data_dir}: {len(train['image'])} records are too few to hold out every tenth for "
             "validation; set --valid_file"
         )
     sets = ({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
-    return ImageSets(*sets, _in(train_files), f"{_in(train_files)}: each tenth is held out")
+    return ImageSets(*sets, _in(train_files), f"{_in(train_files)}: every tenth is held out")
 
 
 def class_names(config: DataConfig) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as names of classes, one a line ({error})") from None
+        raise UserError(f"{path}: cannot be read as names of classes, one per line ({error})") from None
 
 
 def write(
@@ -85,9 +85,9 @@ def write(
     """Writes images in the original's schema.
 
     Args:
-        path: The file to make.
+        path: The file to write.
         images: uint8 [N, H, W, C].
-        labels: Integers [N] from 0 on, or None where there are no classes.
+        labels: Integers [N] from 0 on, or None if there are no classes.
         labeled: 0 or 1 [N], whether training may use an example's label; or None for all.
 
     Raises:
@@ -152,21 +152,21 @@ def read_file(path: Path) -> Examples:
     if odd.any():
         i = odd.argmax()
         raise UserError(
-            f"{path}: image {i} is {_by(sizes[i])}, the first one {_by(sizes[0])}; bring all to one size"
+            f"{path}: image {i} is {_by(sizes[i])}, the first one {_by(sizes[0])}; resize all to one size"
         )
     images = np.frombuffer(b"".join(columns["image_raw"]), np.uint8).reshape(-1, *sizes[0])  # [N, H, W, C]
     examples = {"image": images}
     for name in _OPTIONAL:
         absent = columns[name] == _ABSENT  # [N]
         if absent.any() and not absent.all():
-            raise UserError(f"{path}: record {absent.argmax()} has no {name}, others have; mend the file")
+            raise UserError(f"{path}: record {absent.argmax()} has no {name}, others do; fix the file")
         if not absent.any():
             examples[name] = columns[name]
     return examples
 
 
 def _files(data_dir, valid_file):
-    """Returns the files for training and for validation, which is `valid_file` where that is given."""
+    """Returns the files for training and for validation; the latter is `valid_file` if that is given."""
     if not data_dir.is_dir():
         return [data_dir], [valid_file] if valid_file else []
     files = sorted(path for path in data_dir.iterdir() if RECORD_FILE.search(path.name))
@@ -178,13 +178,13 @@ def _files(data_dir, valid_file):
     if len(files) > 1 and (0 < len(unclear) < len(train) or any(_HINT.search(name) for name in unclear)):
         raise UserError(
             f"{data_dir / unclear[0]}: is it for training or for validation? Put train or valid into its "
-            "name, as a word of its own (digits_valid.tfrecord), or set --data_dir and --valid_file to files"
+            "name, as a separate word (digits_valid.tfrecord), or set --data_dir and --valid_file to files"
         )
     return train, valid
 
 
 def _in(files):
-    """Says which files, the first of many."""
+    """Names the files: the first one, and how many more."""
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     return f"in {files[0]}{more}"
 
@@ -208,20 +208,20 @@ def _parsed(path: Path) -> Iterator[dict[str, np.ndarray]]:
             is_gzip = file.read(len(_GZIP)) == _GZIP
         if is_gzip:
             raise UserError(f"{path}: is compressed with GZIP; decompress it first: gunzip") from error
-        raise UserError(f"{path}: truncated, damaged, or no TFRecord file; write it anew") from error
+        raise UserError(f"{path}: truncated, damaged, or not a TFRecord file; write it again") from error
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:  # TensorFlow quotes the bytes
         raise UserError(
             f"{path}: record {n} or a later one does not hold image_raw (bytes), height, width, depth, "
             "label, labeled (an integer each); write the file with stacked_capsules.data.tfrecord.write"
         ) from error
     if n == 0:
-        raise UserError(f"{path}: holds no records; write it anew")
-    if n_bytes + n * _FRAME_BYTES != path.stat().st_size:  # TensorFlow passes over the beginning of a record
-        raise UserError(f"{path}: truncated behind record {n - 1}; write it anew")
+        raise UserError(f"{path}: holds no records; write it again")
+    if n_bytes + n * _FRAME_BYTES != path.stat().st_size:  # TensorFlow skips the beginning of a record
+        raise UserError(f"{path}: truncated after record {n - 1}; write it again")
 
 
 def _check_alike(examples, path, first, first_path):
-    """Raises unless two sets have images of one size, and the same features."""
+    """Raises an error unless two sets have images of one size, and the same features."""
     for what, of in (("images of", lambda e: _by(e["image"].shape[1:])), ("features", ", ".join)):
         if of(examples) != of(first):
             raise UserError(

@@ -14,7 +14,7 @@ from discovery import UserError
 
 
 class ClusterClassifier(NamedTuple):
-    """Clusters of a set's features, each with the class that it was matched to.
+    """Clusters of a set's features, each with its matched class.
 
     Attributes:
         kmeans: the fitted clusters.
@@ -38,10 +38,10 @@ def fit_cluster_classifier(
     """Clusters features into as many groups as there are classes, and matches groups to classes.
 
     Args:
-        features: [N, D], capsule presences say.
+        features: [N, D], for example capsule presences.
         labels: int [N], in [0, n_classes).
         n_classes: number of classes and of clusters.
-        seed: of the ten starts of k-means.
+        seed: of the ten restarts of k-means.
 
     Raises:
         UserError: there are fewer examples than classes, a label is out of range or a feature not finite.
@@ -52,7 +52,7 @@ def fit_cluster_classifier(
             f"k-means: {len(features)} examples cannot form {n_classes} clusters; evaluate on a larger set"
         )
     with warnings.catch_warnings():
-        # A collapsed model gives fewer distinct points than clusters: its score is low, and not an error.
+        # A collapsed model gives fewer distinct points than clusters: a low score, not an error.
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans = KMeans(n_classes, max_iter=1000, n_init=10, random_state=seed).fit(features)
     clusters = kmeans.predict(features)  # [N]
@@ -63,7 +63,7 @@ def fit_cluster_classifier(
 
 
 class Matching(NamedTuple):
-    """Which predicted id stands for which true one.
+    """Which predicted id corresponds to which true one.
 
     Attributes:
         gt_ids: [M], the matched true ids in ascending order; M is the smaller of the two numbers of ids.
@@ -84,8 +84,8 @@ def bipartite_match(
     Args:
         pred: int [N], any ids.
         gt: int [N], any ids.
-        presence: [N], how much each element counts; 1 where absent.
-        n_classes: ids are 0 ... n_classes - 1, whether they occur or not; absent: the ids that occur.
+        presence: [N], how much each element counts; by default 1.
+        n_classes: ids are 0 ... n_classes - 1, whether they occur or not; by default, those that occur.
     """
     table, gt_ids, pred_ids = contingency_table(pred, gt, presence, n_classes)
     rows, columns = linear_sum_assignment(table, maximize=True)
@@ -95,7 +95,7 @@ def bipartite_match(
 def contingency_table(
     pred: np.ndarray, gt: np.ndarray, presence: np.ndarray | None = None, n_classes: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts how often each pair of ids meets; arguments as for `bipartite_match`.
+    """Counts how often each pair of ids occurs; arguments as for `bipartite_match`.
 
     Returns:
         The table, float64 [G, K], and the ids of its rows [G] (true) and columns [K] (predicted), ascending.

@@ -1,4 +1,4 @@
-"""Runs a model over a whole data set, and keeps what evaluation needs of its outputs."""
+"""Runs a model over a whole data set, and keeps the outputs that evaluation needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def compiled_inference(
 ) -> Infer:
     """Compiles (batch, its index) -> `pick(batch, outputs)`, tensors whose first axis is the batch.
 
-    `seed` is for layers that have noise at evaluation too (`eval_noise`); each batch has its own noise.
+    `seed` is for layers with noise at evaluation too (`eval_noise`); each batch has its own noise.
     """
 
     @tf.function
@@ -31,20 +31,20 @@ def compiled_inference(
 
 
 def collect(infer: Infer, batches: Iterable[Batch], n_examples: int | None = None) -> dict[str, np.ndarray]:
-    """Runs compiled inference over batches of one size, of which the last may be smaller.
+    """Runs compiled inference over batches of one size, the last of which may be smaller.
 
-    The smaller one is filled up to that size and the surplus cut off, so that nothing is traced again.
+    A smaller batch is padded to that size and the surplus cut off, so that nothing is retraced.
 
     Args:
         infer: from `compiled_inference`.
         batches: what to run it over.
-        n_examples: where to stop; absent: when the batches end.
+        n_examples: where to stop; by default, when the batches end.
 
     Returns:
         The picked outputs of all examples in order, each [N, ...].
 
     Raises:
-        UserError: there is no example, or fewer than `n_examples`.
+        UserError: there are no examples, or fewer than `n_examples`.
     """
     kept, n_kept, batch_size = [], 0, None
     for index, batch in enumerate(tqdm(batches, desc="Evaluating", unit="batch", leave=False, disable=None)):
@@ -56,12 +56,12 @@ def collect(infer: Infer, batches: Iterable[Batch], n_examples: int | None = Non
         if n_examples is not None and n_kept >= n_examples:
             break
     if n_kept < (n_examples or 1):
-        raise UserError(f"evaluation: {n_kept} examples, of {n_examples or 1} wanted; check the data set")
+        raise UserError(f"evaluation: {n_kept} examples of {n_examples or 1} requested; check the data set")
     return {name: np.concatenate([picked[name] for picked in kept])[:n_examples] for name in kept[0]}
 
 
 def filled_up(batch: Batch, n_missing: int) -> Batch:
-    """Repeats a batch's first row so many times at its end."""
+    """Appends `n_missing` copies of a batch's first row."""
     if n_missing <= 0:
         return batch
     return {

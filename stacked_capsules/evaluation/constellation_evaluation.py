@@ -19,8 +19,8 @@ def evaluate_constellations(
     """Scores the first `n_examples` of some batches that the model was not trained on.
 
     Returns:
-        For JSON: n_examples; segmentation_accuracy in [0, 1]; one_capsule_accuracy, what a model gets
-        whose one capsule explains every point; points_per_capsule [O], the mean number that each explains.
+        For JSON: n_examples; segmentation_accuracy in [0, 1]; one_capsule_accuracy, the score of a model
+        in which one capsule explains every point; points_per_capsule [O], the mean number each explains.
 
     Raises:
         UserError: there are too few examples, or no point is present in any.

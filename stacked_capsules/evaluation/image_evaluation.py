@@ -16,12 +16,12 @@ from stacked_capsules.evaluation.collect import collect, compiled_inference
 SPLITS = ("train", "valid")
 #: What is classified: prior presence of each object capsule, or the posterior mass that it explains.
 FEATURES = ("prior", "posterior")
-#: What they are compared with: clusters of the images themselves, of so many of each set, to keep it short.
+#: What they are compared with: clusters of the images themselves, of this many per set, to save time.
 BASELINE, N_BASELINE = "pixels", 10_000
 
 
 class ImageEvaluation(NamedTuple):
-    """What the evaluation of an image model gives.
+    """The results of evaluating an image model.
 
     Attributes:
         scores: for JSON: n_examples {split}, linear {feature: {split}} or None without probes, unsupervised
@@ -38,10 +38,10 @@ class ImageEvaluation(NamedTuple):
 def evaluate_images(
     model: TrainableModel, source: DataSource, n_classes: int = 10, seed: int = 0
 ) -> ImageEvaluation:
-    """Runs the model over the whole of both sets and scores its capsule presences, and pixels beside them.
+    """Runs the model over both whole sets and scores its capsule presences, and pixels as a baseline.
 
     Args:
-        model: gives the outputs of an image autoencoder.
+        model: returns the outputs of an image autoencoder.
         source: the data.
         n_classes: number of labels, and of clusters.
         seed: of k-means.
@@ -111,7 +111,7 @@ def unsupervised_accuracies(
     """Scores clusters of each of the features, in both protocols; None without labels.
 
     `refit` clusters the set that is scored, `transfer` scores the clusters and classes of the training set.
-    Where a set has fewer examples than clusters, a warning says so, and scores of its clusters are None.
+    If a set has fewer examples than clusters, a warning says so, and the scores of its clusters are None.
     """
     if any("label" not in arrays for arrays in collected.values()):
         return None

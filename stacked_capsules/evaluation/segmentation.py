@@ -9,12 +9,12 @@ from stacked_capsules.evaluation.clustering import bipartite_match
 
 
 def segmentation_accuracy(pred: np.ndarray, gt: np.ndarray, presence: np.ndarray | None = None) -> float:
-    """Share of the present points that their capsule explains, capsules matched to patterns per example.
+    """Fraction of present points grouped correctly, with capsules matched to patterns in each example.
 
     Args:
         pred: int [N, P], the capsule that explains each point; any ids.
         gt: int [N, P], the pattern that each point belongs to; any ids.
-        presence: [N, P], 1 for points that exist and 0 for padding; absent: all exist.
+        presence: [N, P], 1 for points that exist and 0 for padding; by default, all exist.
 
     Returns:
         Accuracy in [0, 1] over all points of all examples.

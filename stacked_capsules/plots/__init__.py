@@ -1,4 +1,4 @@
-"""Pictures to look at: arrays in, uint8 images [height, width, 3] out; nothing here opens a display."""
+"""Plots: arrays in, uint8 images [height, width, 3] out; nothing here opens a display."""
 
 from stacked_capsules.plots.constellation_model import constellation_plots
 from stacked_capsules.plots.image_model import image_plots

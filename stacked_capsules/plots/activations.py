@@ -13,10 +13,10 @@ def activation_image(activations: np.ndarray, size: int) -> np.ndarray:
 
     Args:
         activations: [..., N] in [0, 1]; cell i is in row i // n, n the smallest side that N cells fit in.
-        size: side of the image in pixels; at least n for all cells to be seen.
+        size: side of the image in pixels; at least n for all cells to be visible.
 
     Returns:
-        float [..., size, size, 3] in [0, 1]; cells left over and, where there is room, seams are white.
+        float [..., size, size, 3] in [0, 1]; unused cells and, where there is room, seams are white.
     """
     N = activations.shape[-1]
     side = math.ceil(math.sqrt(N))

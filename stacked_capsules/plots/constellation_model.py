@@ -19,7 +19,7 @@ GRAY = (120, 120, 120)
 
 
 def constellation_plots(model: TrainableModel, batch: Batch, n_examples: int = 16) -> dict[str, np.ndarray]:
-    """Draws the first examples of a batch beside the points that object capsules put in their places.
+    """Draws the first examples of a batch next to the votes with which object capsules explain them.
 
     Args:
         model: a constellation autoencoder.
@@ -55,13 +55,13 @@ def constellation_picture(
 ) -> np.ndarray:
     """Draws, for each example, its points, the votes that explain them and how present each capsule is.
 
-    Left are the points, in white, with a shape for each pattern; right their outlines in gray and the winning
-    votes in the color of their capsule; below a bar in that color, as long as the capsule is present.
-    Points that are absent, lie outside of [-1, 1] or are not finite are not drawn.
+    On the left are the points, in white, with a shape for each pattern; on the right, their outlines in gray
+    and the winning votes in the color of their capsule; below, a bar in that color, whose length is the
+    capsule's presence. Points that are absent, outside [-1, 1] or not finite are not drawn.
 
     Args:
         points: [n, P, 2], (x, y); x grows to the right and y downwards.
-        presence: [n, P]; a point is there above 0.5.
+        presence: [n, P]; a point is present above 0.5.
         pattern: int [n, P].
         winner: [n, P, 2].
         capsule: int [n, P], which capsule the winner is from.
@@ -112,12 +112,12 @@ def draw_points(
         style = {"fill": color} if filled else {"outline": color}
         if shape % 3 == 0:
             draw.circle((x, y), POINT_RADIUS, **style)
-        else:  # a square, or one that stands on its corner
+        else:  # a square, or one standing on its corner
             draw.regular_polygon((x, y, POINT_RADIUS + 1), 4, rotation=45 * (int(shape) % 3 - 1), **style)
 
 
 def capsule_legend(colors: np.ndarray, presence: np.ndarray, width: int, height: int = 16) -> np.ndarray:
-    """Draws a bar for each capsule, as long as it is present: uint8 [height, width, 3]."""
+    """Draws a bar for each capsule, whose length is its presence: uint8 [height, width, 3]."""
     legend = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(legend)
     cell = width / len(colors)
@@ -131,7 +131,7 @@ def capsule_legend(colors: np.ndarray, presence: np.ndarray, width: int, height:
 
 
 def capsule_colors(n_caps: int) -> np.ndarray:
-    """Returns a color for each capsule, as far apart as so many can be: uint8 [O, 3]."""
+    """Returns a color for each capsule, as distinct as so many can be: uint8 [O, 3]."""
     if n_caps <= 10:
         colors = matplotlib.colormaps["tab10"](np.arange(n_caps))
     else:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Makes a figure of so many hundreds of pixels."""
+    """Makes a figure, with sizes in hundreds of pixels."""
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     return figure

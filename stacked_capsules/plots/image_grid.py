@@ -1,4 +1,4 @@
-"""Labelled grids of small images."""
+"""Labeled grids of small images."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 FONT_SIZE = 12
 GAP = 2
-#: Widest grid, in pixels, that tiles are enlarged for.
+#: Maximum width, in pixels, up to which the tiles of a grid are enlarged.
 FULL_WIDTH = 1600
-#: Most tiles in a line of `wrapped_grid`.
+#: Maximum number of tiles in a line of `wrapped_grid`.
 MAX_COLUMNS = 18
 
 
@@ -28,7 +28,7 @@ def image_grid(
         tiles: float [R, N, H, W, C] in [0, 1], C of 1 or 3; values outside are clipped, NaN is drawn magenta.
         column_labels: what to write above each column.
         row_labels: what to write left of each row.
-        zoom: pixels per pixel; absent: up to 4, as fits a screen.
+        zoom: pixels per pixel; by default up to 4, as fits a screen.
 
     Returns:
         uint8 [height, width, 3].
@@ -53,7 +53,7 @@ def image_grid(
 
 
 def wrapped_grid(tiles: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Draws tiles [R, N, H, W, C] with a label each; each row of many is broken into several lines."""
+    """Draws tiles [R, N, H, W, C] with a label each; long rows are broken into several lines."""
     if len(labels) <= MAX_COLUMNS:
         return image_grid(tiles, labels)
     n_columns = math.ceil(len(labels) / math.ceil(len(labels) / MAX_COLUMNS))
@@ -67,7 +67,7 @@ def wrapped_grid(tiles: np.ndarray, labels: Sequence[str]) -> np.ndarray:
 
 
 def fitting_zoom(n_columns: int, tile_width: int) -> int:
-    """Returns how far tiles may be enlarged for a row of them to fit a screen; from 1 to 4."""
+    """Returns how far tiles can be enlarged so that a row of them fits a screen; from 1 to 4."""
     return int(np.clip(FULL_WIDTH // (n_columns * (tile_width + GAP)), 1, 4))
 
 
@@ -81,7 +81,7 @@ def as_pixels(image: np.ndarray) -> np.ndarray:
 
 
 def with_bars(tiles: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Adds a yellow bar below each tile, as long as its value.
+    """Adds a yellow bar below each tile, whose length is its value.
 
     Args:
         tiles: [R, N, H, W, C] in [0, 1].
@@ -100,7 +100,7 @@ def with_bars(tiles: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def stacked(pictures: Sequence[np.ndarray], gap: int = 12) -> np.ndarray:
-    """Puts pictures, uint8 [height, width, 3], below each other on white."""
+    """Stacks pictures, uint8 [height, width, 3], vertically on white."""
     width = max(picture.shape[1] for picture in pictures)
     padded = [np.pad(p, [(0, gap), (0, width - p.shape[1]), (0, 0)], constant_values=255) for p in pictures]
     picture = np.concatenate(padded, axis=0)

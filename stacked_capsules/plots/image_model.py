@@ -12,12 +12,12 @@ from stacked_capsules.plots.image_grid import fitting_zoom, image_grid, stacked,
 from stacked_capsules.plots.label_correlation import label_correlation_plot
 from stacked_capsules.sobel import normalized_sobel_edges
 
-#: vote_type -> what the reconstruction of training is made of.
+#: vote_type -> title of the reconstruction that training uses.
 TITLES = {"enc": "bottom-up", "soft": "soft votes", "hard": "hard votes"}
 
 
 def image_plots(model: TrainableModel, batch: Batch, n_examples: int = 6) -> dict[str, np.ndarray]:
-    """Draws the pictures of a batch; its first examples are shown, its label correlations are of all of it.
+    """Draws the pictures of a batch: its first examples, and the label correlations of all of it.
 
     Args:
         model: an image autoencoder.
@@ -62,7 +62,7 @@ def reconstruction_picture(
     """Draws input, reconstructions, and each of them in green over its target in red.
 
     Args:
-        images: [n, H, W, C] in [0, 1], a row each.
+        images: [n, H, W, C] in [0, 1], one row each.
         reconstructions: title -> [n, H, W, C].
         target: [n, H, W, C], what is reconstructed, if not the images themselves.
     """
@@ -107,7 +107,7 @@ def template_picture(templates: np.ndarray) -> np.ndarray:
 def transformed_template_picture(
     images: np.ndarray, bottom_up: np.ndarray, top_down: np.ndarray, presence: np.ndarray
 ) -> np.ndarray:
-    """Draws each part's template in its place: red bottom-up, green top-down; below a bar for its presence.
+    """Draws each part's template at its pose, red bottom-up, green top-down, with a bar for its presence.
 
     Args:
         images: [n, H, W, C].
@@ -125,7 +125,7 @@ def transformed_template_picture(
 def presence_picture(
     images: np.ndarray, parts: np.ndarray, prior: np.ndarray, posterior: np.ndarray, tile_size: int = 96
 ) -> np.ndarray:
-    """Draws presences as colored cells, capsules in reading order, one example a row.
+    """Draws presences as colored cells, capsules in reading order, one example per row.
 
     Args:
         images: [n, H, W, C].
@@ -147,13 +147,13 @@ def presence_picture(
 
 
 def relative_mass(mass: np.ndarray) -> np.ndarray:
-    """Divides [B, O] by each row's largest value; rows of zeros stay."""
+    """Divides [B, O] by each row's largest value; rows of zeros stay zero."""
     largest = mass.max(-1, keepdims=True)
     return mass / np.where(largest > 0, largest, 1.0)
 
 
 def overlay(red: np.ndarray, green: np.ndarray) -> np.ndarray:
-    """Shows brightness of two images [..., C] in the first two channels of one, [..., 3]."""
+    """Shows the brightness of two images [..., C] in the first two channels of one, [..., 3]."""
     red, green = red.mean(-1), green.mean(-1)
     return np.stack([red, green, np.zeros_like(red)], axis=-1)
 

@@ -1,4 +1,4 @@
-"""How far each capsule tells labels apart."""
+"""How well each capsule distinguishes labels."""
 
 from __future__ import annotations
 

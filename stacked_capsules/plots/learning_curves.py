@@ -20,7 +20,7 @@ def learning_curves_plot(metrics_file: Path) -> np.ndarray | None:
     """Draws each metric over steps, training and validation in one panel; counts per capsule are left out.
 
     Args:
-        metrics_file: a report a line, {"step": ..., "train/<metric>": ..., "valid/<metric>": ...}.
+        metrics_file: one report per line, {"step": ..., "train/<metric>": ..., "valid/<metric>": ...}.
 
     Returns:
         uint8 [height, width, 3]; None if there is nothing to draw yet.
@@ -53,9 +53,9 @@ def learning_curves_plot(metrics_file: Path) -> np.ndarray | None:
 
 
 def read_reports(metrics_file: Path) -> list[dict[str, Any]]:
-    """Returns the reports in order of steps, none where there is no file.
+    """Returns the reports in order of steps, none if there is no file.
 
-    A line that a killed run left unfinished is passed over.
+    A line that a killed run left unfinished is skipped.
     """
     if not metrics_file.exists():
         return []

@@ -17,8 +17,8 @@ def tsne_plot(presences: np.ndarray, labels: np.ndarray | None = None, seed: int
     """Embeds presences by t-SNE and draws a point for each example, colored by its label.
 
     Args:
-        presences: [N, O]; of more than 10,000 examples, so many are drawn at random.
-        labels: int [N]; absent: all points have one color.
+        presences: [N, O]; if there are more than 10,000 examples, that many are chosen at random.
+        labels: int [N]; by default, all points have one color.
         seed: of the choice and the embedding.
 
     Returns:
@@ -50,5 +50,5 @@ def tsne_plot(presences: np.ndarray, labels: np.ndarray | None = None, seed: int
 def tsne_embedding(presences: np.ndarray, seed: int) -> np.ndarray:
     """Embeds [N, O] in two dimensions, [N, 2]; small sets get a smaller perplexity than 50."""
     perplexity = min(PERPLEXITY, (len(presences) - 1) / 3)
-    # A random start: the start from principal components fails where all presences are equal.
+    # A random start, since the start from principal components fails if all presences are equal.
     return TSNE(2, perplexity=perplexity, init="random", random_state=seed).fit_transform(presences)

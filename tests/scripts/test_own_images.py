@@ -28,7 +28,7 @@ def test_pictures_by_class(processes, pictures, tmp_path):
     own = ("--dataset=images", f"--data_dir={pictures}", f"--logdir={tmp_path}/{{name}}")
     ended = processes.run("scripts.train", *TRAIN, *own)
     assert ended.code == 0, ended.stderr
-    assert f"training:   27 images in {pictures}, the middle square as" in ended.stdout
+    assert f"training:   27 images in {pictures}, the center square as" in ended.stdout
     assert f"validation: 3 images in {pictures}: every tenth is held out" in ended.stdout
     assert read_flags(tmp_path / "tiny")["n_classes"] == "3"
     classes = ["class a", "class b", "class c"]

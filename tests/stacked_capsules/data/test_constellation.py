@@ -169,8 +169,8 @@ def test_the_scale_schedule_grows_in_steps_of_a_chunk():
     ("options", "message"),
     [
         ({"which_patterns": "stars"}, "which_patterns=stars: choose basic, all"),
-        ({"which_patterns": ((0,), (4,))}, "each group needs at least one id of 0 to 3"),
-        ({"which_patterns": ((0,), ())}, "each group needs at least one id of 0 to 3"),
+        ({"which_patterns": ((0,), (4,))}, "each group needs at least one id from 0 to 3"),
+        ({"which_patterns": ((0,), ())}, "each group needs at least one id from 0 to 3"),
         ({"drop_prob": 1.5}, r"drop_prob=1.5: must lie in \[0, 1\]"),
         ({"use_scale_schedule": True}, "schedule_steps=0: a scale schedule needs at least 1 step"),
         ({"n_examples": 0}, "n_examples=0: must be at least 1"),

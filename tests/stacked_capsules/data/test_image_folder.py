@@ -43,7 +43,7 @@ def test_images_labels_and_names(folder):
     # the 10th and the 20th of all: angular/09.jpg, round/07.png
     np.testing.assert_allclose(valid[0]["image"][:, 0, 0, 0] * 255, [209, 107], atol=1e-3)
     np.testing.assert_array_equal(valid[0]["label"], [0, 1])
-    what = "the middle square as 8x8 in gray; classes: angular (0), round (1)"
+    what = "the center square as 8x8 in gray; classes: angular (0), round (1)"
     assert source.sets == {
         "train": f"22 images in {folder}, {what}",
         "valid": f"2 images in {folder}: every tenth is held out",
@@ -61,7 +61,7 @@ def test_color_and_no_classes(folder):
     ("options", "message"),
     [
         ({"n_classes": 10}, "has 2 classes; set --n_classes=2"),
-        ({"n_channels": 2}, "--n_channels=2: image files are read as gray, 1, or color, 3"),
+        ({"n_channels": 2}, "--n_channels=2: image files are read as gray (1) or color (3)"),
         ({"canvas_size": 0}, "--canvas_size=0: must be at least 1"),
         ({"data_dir": None}, "set --data_dir to a folder of PNG or JPEG files"),
         ({"n_train": 23}, "images has 22 training examples"),

@@ -65,7 +65,7 @@ def test_part_of_the_training_set():
     ("changes", "message"),
     [
         ({"image": with_nan()}, "here: 1 of 6 images hold NaN or infinite values, the first at index 4"),
-        ({"image": np.full([6, 8, 8, 1], 255.0)}, "here: image values reach from 255 to 255; scale floats"),
+        ({"image": np.full([6, 8, 8, 1], 255.0)}, "here: image values range from 255 to 255; scale floats"),
         ({"image": np.zeros([6, 8, 8, 1], np.int32)}, "here: images are int32; expected uint8"),
         ({"image": np.zeros([6, 8, 8])}, r"here: images have shape \(6, 8, 8\); expected \[N, H, W, C\]"),
         ({"image": np.zeros([0, 8, 8, 1])}, r"here: images have shape \(0, 8, 8, 1\)"),

@@ -58,7 +58,7 @@ def test_without_data_and_network_one_line_names_three_ways_out(tmp_path):
     with pytest.raises(UserError) as caught:
         mnist(tmp_path)
     (line,) = str(caught.value).splitlines()
-    for part in (str(tmp_path), "Name or service not known", "mnist.npz", "prepared TFDS data", "get online"):
+    for part in (str(tmp_path), "Name or service not known", "mnist.npz", "prepared TFDS data", "connect"):
         assert part in line
     assert line.endswith("or take --dataset=digits, which needs no download")
     with pytest.raises(UserError, match=r"elsewhere/mnist\.npz: no such file; point --data_dir .*=digits"):

@@ -86,7 +86,7 @@ def test_without_data_and_network_one_line_says_what_to_do(tmp_path):
         load(config("svhn", tmp_path))
     assert str(caught.value) == (
         f"svhn_cropped: no data in {tmp_path} and no download (no route to host); point --data_dir at a "
-        "folder with prepared TFDS data, or get online so that it can be downloaded"
+        "folder with prepared TFDS data, or connect to the Internet so that it can be downloaded"
     )
 
 

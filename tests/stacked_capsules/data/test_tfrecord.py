@@ -111,7 +111,7 @@ def test_without_validation_files_each_tenth_record_is_held_out(tmp_path):
     np.testing.assert_array_equal(whole(source, "valid")["label"], [9, 19])
     np.testing.assert_array_equal(whole(source, "train")["label"], np.delete(labels, [9, 19]))
     tfrecord.write(tmp_path / "own.tfrecord", pictures(9))
-    with pytest.raises(UserError, match=r"9 records are too few to hold out each tenth .* set --valid_file"):
+    with pytest.raises(UserError, match=r"9 records are too few to hold out every tenth .* set --valid_file"):
         load(config(tmp_path))
 
 
@@ -123,7 +123,7 @@ def test_a_truncated_file_is_named(tmp_path):
     for damaged in (whole[:-7], whole[: 5 * record + 3], b"these bytes are no records at all", b""):
         path.write_bytes(damaged)
         with pytest.raises(
-            UserError, match=r"own\.tfrecord: (truncated|holds no records).*write it anew"
+            UserError, match=r"own\.tfrecord: (truncated|holds no records).*write it again"
         ) as caught:
             load(config(path))
         assert len(str(caught.value).splitlines()) == 1
@@ -137,14 +137,14 @@ def test_a_truncated_file_is_named(tmp_path):
             "record 0 has no feature height; each needs image_raw",
         ),
         ([GOOD, {k: v for k, v in GOOD.items() if k != "image_raw"}], "record 1 has no feature image_raw"),
-        ([GOOD, {k: v for k, v in GOOD.items() if k != "label"}], "record 1 has no label, others have"),
+        ([GOOD, {k: v for k, v in GOOD.items() if k != "label"}], "record 1 has no label, others do"),
         (
             [GOOD, GOOD | {"height": 7}],
             "record 1 holds 108 bytes of image, but states 7x6x3; store raw uint8",
         ),
         (
             [GOOD, GOOD | {"height": 3, "width": 12}],
-            "image 1 is 3x12x3, the first one 6x6x3; bring all to one",
+            "image 1 is 3x12x3, the first one 6x6x3; resize all to one",
         ),
         ([GOOD | {"label": 10}] * 10, "label: values from 10 to 10, expected 0 to 9"),
         ([GOOD | {"label": b"seven"}], "record 0 or a later one does not hold image_raw"),

@@ -66,7 +66,7 @@ def test_noise_is_seeded_and_fresh_for_each_batch(rng):
 
 def test_too_few_examples(rng):
     infer = compiled_inference(Doubling(), pick)
-    with pytest.raises(UserError, match="0 examples, of 1 wanted"):
+    with pytest.raises(UserError, match="0 examples of 1 requested"):
         collect(infer, batches_of(np.zeros((0, 3), np.float32), 4))
-    with pytest.raises(UserError, match="5 examples, of 7 wanted"):
+    with pytest.raises(UserError, match="5 examples of 7 requested"):
         collect(infer, batches_of(np.zeros((5, 3), np.float32), 4), n_examples=7)
