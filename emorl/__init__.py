@@ -1,6 +1,6 @@
 """EfficientMORL (Emami et al., ICML 2021) and its Slot Attention baseline: slots of the objects in scenes.
 
-`build` makes an untrained model, `load_run` and `load_pretrained` give trained ones; all have `encode`,
+`build` creates an untrained model, `load_run` and `load_pretrained` load trained ones; all have `encode`,
 `segment` and `reconstruct`.
 """
 

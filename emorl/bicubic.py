@@ -8,19 +8,19 @@ import math
 import numpy as np
 import tensorflow as tf
 
-# Pillow keeps the taps of 8-bit images as integers with this many bits after the point.
+# Pillow stores the taps of 8-bit images as integers with this many fractional bits.
 _FRACTION_BITS = 22
 
 
 def bicubic_resize(images: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Resizes as `PIL.Image.resize` does by default: separable, and low-pass where it shrinks.
+    """Resizes as `PIL.Image.resize` does by default: separable, and low-pass when shrinking.
 
     Args:
         images: [B, H, W, C], uint8 or floating. H and W must be static.
         size: Height and width of the result.
 
     Returns:
-        [B, *size, C]: uint8 to the bit as Pillow (mode RGB or L), else float32 (its mode F).
+        [B, *size, C]: uint8, bit for bit as Pillow (mode RGB or L), otherwise float32 (its mode F).
     """
     images = tf.convert_to_tensor(images)
     for axis, n_out in ((2, size[1]), (1, size[0])):  # Pillow: rows first, rounded, then columns
@@ -49,7 +49,7 @@ def _resize_axis(images, axis, n_out):
 
 @functools.cache
 def _taps(n_in, n_out):
-    """Which inputs each output reads and with what weight: int32 and float64 [n_taps, n_out]."""
+    """Which inputs each output reads, and with what weights: int32 and float64 [n_taps, n_out]."""
     scale = n_in / n_out
     stretch = max(scale, 1.0)
     support = 2.0 * stretch

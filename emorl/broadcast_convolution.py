@@ -1,4 +1,4 @@
-"""The first convolution of a broadcast decoder, without convolving what is constant in space."""
+"""The first convolution of a broadcast decoder, without convolving what is spatially constant."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def convolve_broadcast(
     """Convolves slots that are broadcast over a grid and have its position map added.
 
     A convolution is linear: the position map, the same for all slots, is convolved once, and a slot's part
-    is one vector wherever the kernel sees no border. Next to a border of zeros it sees some of its rows or
-    columns only, which makes 2 border + 1 classes of places along each axis.
+    is one vector wherever the kernel does not touch the border. Next to a border of zeros, only some of the
+    kernel's rows or columns count, which makes 2 border + 1 classes of positions along each axis.
 
     Args:
         slots: [n, z].
-        position: [g, g, z], what is added to every slot.
+        position: [g, g, z], added to every slot.
         kernel: [k, k, z, c], stride 1.
         bias: [c].
         border: width of the zeros around the grid, less than k.
@@ -41,7 +41,7 @@ def convolve_broadcast(
 
 
 def _widen(x, size, border, axis):
-    """Repeats the middle of `axis`; a middle without borders is left to broadcasting."""
+    """Repeats the middle of `axis`; without borders, this is left to broadcasting."""
     if border == 0:
         return x
     first, middle, last = tf.split(x, [border, 1, border], axis)

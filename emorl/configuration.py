@@ -1,4 +1,4 @@
-"""The options of both models, under the original's names and with its defaults."""
+"""The options of both models, with the original's names and defaults."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class SlotAttentionConfig:
     """Slot Attention's options.
 
     Raises:
-        UserError: an option is none of its choices or out of range, or images are not square or not of three
-            channels.
+        UserError: an option is not one of its choices or is out of range, or images are not square or do not
+            have three channels.
     """
 
     K: int = option(4, "Number of slots.", topic="Model", least=1, shapes=True)
@@ -26,12 +26,12 @@ class SlotAttentionConfig:
         (3, 64, 64), "Channels, height and width of the images.", shapes=True
     )
     z_size: int = option(64, "Size of a slot.", least=1, shapes=True)
-    image_decoder: str = option("iodine", "Draws slots: small, iodine, or big for 96 pixels.", shapes=True)
-    precision: str = option("float32", "What convolutions compute in.", choices=PRECISIONS)
+    image_decoder: str = option("iodine", "Slot decoder: small, iodine, or big for 96 pixels.", shapes=True)
+    precision: str = option("float32", "Precision of convolutions.", choices=PRECISIONS)
     init_gain: float = option(
         GAIN,
-        "Gain of most initial weights, all but those of recurrences and of the encoder's positions; in Slot "
-        "Attention of the decoder's; with 1 small runs find objects.",
+        "Gain of the initial weights, except those of recurrences and of the encoder's positions; in Slot "
+        "Attention, only of the decoder's; with 1, small runs find objects.",
         least=0,
         later=True,
     )
@@ -51,40 +51,42 @@ class EMORLConfig(SlotAttentionConfig):
     """EfficientMORL's options: those of Slot Attention, and its own.
 
     Raises:
-        UserError: as above, and where both priors are asked for.
+        UserError: as above, and if both priors are requested.
     """
 
     image_likelihood: str = option(
         "Gaussian", "Likelihood of a pixel.", choices=("Gaussian", "GMM"), shapes=True
     )
     stochastic_layers: int = option(
-        3, "Layers of the bottom-up inference, L in the paper.", least=0, shapes=True
+        3, "Number of layers of bottom-up inference, L in the paper.", least=0, shapes=True
     )
     refinement_iters: int = option(
         3,
-        "Refinement steps, I in the paper; training has a curriculum, and a call may ask for others.",
+        "Number of refinement steps, I in the paper; training follows a curriculum, and a call can set it.",
         least=0,
     )
     log_scale: float = option(-2.3025850929940455, "Log of the likelihood's standard deviation.")
-    use_DualGRU: bool = option(True, "A GRU each for means and variances.", shapes=True)  # noqa: N815
+    use_DualGRU: bool = option(True, "Uses separate GRUs for means and variances.", shapes=True)  # noqa: N815
     bottom_up_prior: bool = option(
-        False, "The prior of layer l conditions on layer l - 1, not on l + 1.", shapes=True
+        False, "Conditions the prior of layer l on layer l - 1 instead of l + 1.", shapes=True
     )
     reverse_prior_plusplus: bool = option(
-        True, "Refined posteriors are held against p(z1 | z2), not against N(0, 1).", shapes=True
+        True, "Compares refined posteriors with p(z1 | z2) instead of N(0, 1).", shapes=True
     )
 
     use_geco: bool = option(
         True,
-        "The reconstruction is a constraint with a learned multiplier, not a term of the loss.",
+        "Makes the reconstruction a constraint with a learned multiplier instead of a term of the loss.",
         topic="GECO",
     )
-    geco_reconstruction_target: float = option(-23000, "NLL to reach, per color value of an image.")
+    geco_reconstruction_target: float = option(-23000, "Target NLL, per color value of an image.")
     geco_ema_alpha: float = option(
         0.99, "Weight of the past in the constraint's moving average.", least=0, most=1
     )
     geco_beta_stepsize: float = option(1e-6, "Step size of the multiplier.", least=0)
-    geco_step_size_acceleration: float = option(1.0, "Its factor once the target is beaten.", least=0)
+    geco_step_size_acceleration: float = option(
+        1.0, "Factor on that step size while the target is beaten.", least=0
+    )
     geco_warm_start: int = option(1000, "First step of GECO.", least=0)
     kl_beta_init: float = option(1.0, "Weight of the KL.", least=0)
 
@@ -92,7 +94,7 @@ class EMORLConfig(SlotAttentionConfig):
         super().__post_init__()
         if self.bottom_up_prior and self.reverse_prior_plusplus:
             raise UserError(
-                "bottom_up_prior and reverse_prior_plusplus exclude each other: set one of them to False."
+                "bottom_up_prior and reverse_prior_plusplus are mutually exclusive: set one of them to False."
             )
 
 
@@ -108,7 +110,7 @@ def _checked_input_size(input_size):
         raise UserError(f"input_size has {channels} channels; the models take color images, 3.")
     if height != width:
         raise UserError(
-            f"input_size is {height} x {width}; images must be square, since the positional embedding "
-            "exchanges height and width."
+            f"input_size is {height} x {width}; images must be square, because the positional embedding "
+            "swaps height and width."
         )
     return size

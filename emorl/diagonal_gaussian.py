@@ -12,7 +12,7 @@ class DiagonalGaussian(NamedTuple):
 
     Attributes:
         mean: float32 [..., z].
-        std: float32 [..., z], at least sqrt(1e-5) where it comes from network outputs.
+        std: float32 [..., z], at least sqrt(1e-5) if it comes from network outputs.
     """
 
     mean: tf.Tensor
@@ -20,7 +20,7 @@ class DiagonalGaussian(NamedTuple):
 
     @classmethod
     def of_parameters(cls, parameters: tf.Tensor) -> DiagonalGaussian:
-        """Reads network outputs [..., 2z]: means, then what a softplus turns into variances."""
+        """Reads network outputs [..., 2z]: means, then logits that a softplus turns into variances."""
         mean, variance_logit = tf.split(parameters, 2, axis=-1)  # each [..., z]
         return cls(mean, std_of_variance_logit(variance_logit))
 
@@ -35,7 +35,7 @@ class DiagonalGaussian(NamedTuple):
 
 
 def std_of_variance_logit(logit: tf.Tensor) -> tf.Tensor:
-    """sqrt(log(1 + exp(min(logit, 80))) + 1e-5): the softplus is a variance, not a deviation.
+    """sqrt(log(1 + exp(min(logit, 80))) + 1e-5): the softplus is a variance, not a standard deviation.
 
     EMORL, Eqs. 10 and 11, variance of a Gaussian: sigma^2 = log(1 + exp(min(o, 80))) + 1e-5.
     """

@@ -1,4 +1,4 @@
-"""The recurrences: a GRU cell in PyTorch's form, and the DualGRU made of two of them."""
+"""The recurrences: a GRU cell as in PyTorch, and the DualGRU, which consists of two of them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class GRUCell(keras.layers.Layer):
     """One step of a gated recurrent unit whose reset gate acts after the recurrent product.
 
     Gates are in the order reset, update, new. `kernel` [in, 3h], `recurrent_kernel` [h, 3h] and the two
-    biases `bias` and `recurrent_bias` [3h] are all drawn by one rule.
+    biases `bias` and `recurrent_bias` [3h] are all initialized by the same rule.
 
     Args:
         units: h, size of the state.
         weights: "uniform" within 1 / sqrt(h), or "normal": N(0, 1).
         init_seed: seed of the initial weights.
-        name: name of the layer; with the seed it decides the initial weights.
+        name: name of the layer; together with the seed, it determines the initial weights.
         **kwargs: Keras' layer arguments.
 
     Raises:
@@ -44,7 +44,7 @@ class GRUCell(keras.layers.Layer):
         self.recurrent_bias = self._weight("recurrent_bias", (3 * h,))
 
     def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        """Steps `state` [..., h] with `inputs` [..., in]; returns the next state."""
+        """Returns the state [..., h] after `state` [..., h] and `inputs` [..., in]."""
         x = tf.tensordot(inputs, self.kernel, 1) + self.bias  # [..., 3h]
         s = tf.tensordot(state, self.recurrent_kernel, 1) + self.recurrent_bias  # [..., 3h]
         x_reset, x_update, x_new = tf.split(x, 3, axis=-1)  # each [..., h]
@@ -55,7 +55,7 @@ class GRUCell(keras.layers.Layer):
         return (1.0 - update) * new + update * state  # [..., h]
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"units": self.units, "weights": self.weight_rule, "init_seed": self.init_seed}
         return {**super().get_config(), **own}
 
@@ -92,7 +92,7 @@ class DualGRU(keras.layers.Layer):
         self.variance_gru.build(half)
 
     def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        """Steps `state` [..., 2z] with `inputs` [..., 2 in]: first halves mean, second variance.
+        """Returns the state after `state` [..., 2z] and `inputs` [..., 2 in]; mean halves come first.
 
         EMORL, Eq. 9, DualGRU, two GRUs side by side: W = [[W^1, 0], [0, W^2]], for mean and variance.
         """
@@ -103,5 +103,5 @@ class DualGRU(keras.layers.Layer):
         )  # [..., 2z]
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "units": self.units, "init_seed": self.init_seed}

@@ -27,14 +27,14 @@ from emorl.slot_inference import SlotInference
 class EfficientMORL(SceneInference, TrainableModel):
     """Infers K slots from images, float32 [B, H, W, 3] in [0, 1].
 
-    In training, noise comes from the caller's seed and the gradient that drives refinement is that of the
-    mean loss of the global batch. At inference every image sees the same noise, from a fixed seed, and the
-    gradient is of its own loss: a result does not depend on the batch that the image is in.
+    In training, noise comes from the caller's seed, and refinement is driven by the gradient of the global
+    batch's mean loss. At inference, every image gets the same noise, from a fixed seed, and the gradient of
+    its own loss, so that results do not depend on the batch.
 
     Args:
         config: the options.
         init_seed: seed of the initial weights.
-        inference_seed: seed of the samples at inference where the caller gives none.
+        inference_seed: seed of the samples at inference if the caller gives none.
         **kwargs: Keras' model arguments.
 
     Raises:
@@ -94,15 +94,15 @@ class EfficientMORL(SceneInference, TrainableModel):
             images: [B, H, W, 3], floats in [0, 1], or uint8.
             training: what the gradient and the noise depend on, as the class says.
             seed: of the noise; training needs one.
-            step: training step, which decides whether GECO weighs the likelihood; None: it does.
-            refinement_iters: I, where it is not the configuration's.
-            kl_beta: weight of the KL, where it is not the configuration's.
+            step: training step, which determines whether GECO weights the likelihood; None: it does.
+            refinement_iters: I; by default, the configuration's.
+            kl_beta: weight of the KL; by default, the configuration's.
 
         Returns:
             Posteriors, samples and decodings of every layer and stage.
 
         Raises:
-            UserError: for images of another shape or kind, and for training without a seed.
+            UserError: for images of another shape or type, and for training without a seed.
         """
         batch = images.shape[0] or tf.shape(images)[0]
         if training:
@@ -122,7 +122,7 @@ class EfficientMORL(SceneInference, TrainableModel):
         iterations = self.config.refinement_iters if refinement_iters is None else refinement_iters
         inferred = self.slot_inference(self.encoder(2.0 * images - 1.0), draw=draw)
         n_layers = self.config.stochastic_layers
-        first_draw = n_layers + max(n_layers, 1)  # of refinement: what comes before are 1 + L + (L - 1)
+        first_draw = n_layers + max(n_layers, 1)  # of refinement, after 1 + L + (L - 1) others
 
         def loss_of(stage):
             nll = self._nll_weight(step, kl_beta) * stage.nll  # [B]
@@ -161,12 +161,12 @@ class EfficientMORL(SceneInference, TrainableModel):
         seed: Seed | tf.Tensor | int | None = None,
         refinement_iters: int | None = None,
     ) -> DiagonalGaussian:
-        """Returns the final posterior of the slots of images [B, H, W, 3]; each field [B, K, z]."""
+        """Returns the final posterior of the slots in images [B, H, W, 3]; each field is [B, K, z]."""
         outputs = self(images, training=False, seed=seed, refinement_iters=refinement_iters)
         return outputs.stages[-1].posterior
 
     def decode_layers(self, outputs: EfficientMORLOutputs) -> tuple[Decoding, ...]:
-        """Decodes the sample of each stochastic layer, for pictures; a forward pass does not."""
+        """Decodes the sample of each stochastic layer, for plots; a forward pass does not."""
         return tuple(self.decoder(layer.sample) for layer in outputs.layers)
 
     def losses(
@@ -177,18 +177,18 @@ class EfficientMORL(SceneInference, TrainableModel):
         step: tf.Tensor | int | None = None,
         kl_beta: float | None = None,
     ) -> tuple[tf.Tensor, Metrics]:
-        """The loss over all stages, the earlier weighing more: stage i by (I + 3 - i) / (I + 1).
+        """Returns the loss over all stages; earlier ones weigh more, stage i by (I + 3 - i) / (I + 1).
 
         EMORL, Eq. 5, negative ELBO before refinement: L^(L,0) = L_NLL + KL(q(z^1:L | x) || p(z^1:L)).
         EMORL, Eq. 8, training loss, ELBO and every refinement loss:
             L = sum_(i=0..I) (I + 3 - i) / (I + 1) L^(L,i).
 
         Args:
-            batch: not read; the likelihoods stand in the outputs.
+            batch: ignored; the outputs hold the likelihoods.
             outputs: of `call`.
             batch_sum: sums over replicas.
-            step: training step, which decides whether GECO is in use; None: it is.
-            kl_beta: weight of the KL, where it is not the configuration's.
+            step: training step, which determines whether GECO is active; None: it is.
+            kl_beta: weight of the KL; by default, the configuration's.
 
         Returns:
             The loss, and as metrics `loss`, the last stage's `nll` and `kl`, `norm_delta_lamda_<i>` of each
@@ -221,7 +221,7 @@ class EfficientMORL(SceneInference, TrainableModel):
         refinement_iters: int | None = None,
         kl_beta: float | None = None,
     ) -> tuple[tf.Tensor, Metrics]:
-        """One forward pass, with as many refinements as the curriculum says; see `call` and `losses`."""
+        """Computes one forward pass, with the curriculum's number of refinements; see `call` and `losses`."""
         outputs = self(
             self.inputs_of(batch),
             training=training,
@@ -233,14 +233,14 @@ class EfficientMORL(SceneInference, TrainableModel):
         return self.losses(batch, outputs, batch_sum, step=step, kl_beta=kl_beta)
 
     def after_step(self, metrics: Metrics, step: tf.Tensor) -> list[tuple[keras.Variable, tf.Tensor]]:
-        """Moves GECO's state by the global batch's negative log-likelihood."""
+        """Updates GECO's state with the global batch's negative log-likelihood."""
         if not self.config.use_geco:
             return []
         state = self.geco.next_state(self._geco_state(), metrics["nll"], step)
         return [(self.geco_C_ema, state.C_ema), (self.geco_beta, state.beta)]
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"init_seed": self.init_seed, "inference_seed": self.inference_seed}
         return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
 

@@ -1,4 +1,4 @@
-"""The experiments of this package: all that belongs to its kinds of models."""
+"""This package's experiments: everything that belongs to each kind of model."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""GECO: the reconstruction as a constraint, its Lagrange multiplier learned (Rezende and Viola, 2018)."""
+"""GECO: reconstruction as a constraint with a learned Lagrange multiplier (Rezende and Viola, 2018)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MIN_BETA = 0.55
 
 
 class GECOState(NamedTuple):
-    """What GECO carries from step to step.
+    """The state that GECO carries from step to step.
 
     Attributes:
         C_ema: float32 [], moving average of the target minus the negative log-likelihood.
@@ -22,14 +22,14 @@ class GECOState(NamedTuple):
 
 
 class GECO(NamedTuple):
-    """The constants.
+    """GECO's constants.
 
     Attributes:
-        target: negative log-likelihood per image to reach.
+        target: target negative log-likelihood per image.
         warm_start: first step at which the constraint replaces the plain loss.
         alpha: weight of the past in the moving average.
-        beta_stepsize: size of a step of beta.
-        step_size_acceleration: factor of that size while the target is beaten.
+        beta_stepsize: step size of beta.
+        step_size_acceleration: factor on that step size while the target is beaten.
     """
 
     target: float
@@ -39,16 +39,16 @@ class GECO(NamedTuple):
     step_size_acceleration: float = 1.0
 
     def active(self, step: tf.Tensor | int) -> tf.Tensor:
-        """Whether the constraint is in use: already at the step after which the average starts."""
+        """Whether the constraint is active, which includes the step after which the average starts."""
         return tf.cast(step, tf.int64) >= self.warm_start
 
     def next_state(self, state: GECOState, nll: tf.Tensor, step: tf.Tensor | int) -> GECOState:
-        """The state after training step `step`, whose negative log-likelihood was `nll`.
+        """Returns the state after training step `step`, whose negative log-likelihood was `nll`.
 
         EMORL, appendix F.2, GECO, the multiplier's step:
             zeta (here: beta) <- max(0.55, zeta - 1e-6 C_EMA), C_EMA the moving average of C - L_NLL.
 
-        Unchanged before the warm start; there the average starts, after it average and beta move.
+        Unchanged before the warm start, at which the average starts; average and beta move after it.
         """
         step = tf.cast(step, tf.int64)
         gap = self.target - nll  # []
@@ -61,12 +61,12 @@ class GECO(NamedTuple):
 
 
 def multiplier(beta: tf.Tensor) -> tf.Tensor:
-    """The weight of the negative log-likelihood in the loss; no gradient flows to beta."""
+    """Returns the weight of the negative log-likelihood in the loss; no gradient flows to beta."""
     return tf.stop_gradient(tf.math.softplus(beta))
 
 
 def constraint(state: GECOState, nll: tf.Tensor) -> tf.Tensor:
-    """What takes the place of `nll` in the loss: the value is minus multiplier times C_ema.
+    """Returns what replaces `nll` in the loss, with the value of minus multiplier times C_ema.
 
     EMORL, appendix F.2, GECO, its term in place of L_NLL:
         softplus(zeta) (L_NLL - C), with -C_EMA as the value of the bracket.

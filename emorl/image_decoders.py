@@ -1,4 +1,4 @@
-"""From slots to images: each slot is broadcast over a grid and decoded to colors and a mask."""
+"""From slots to images: each slot is broadcast over a grid and decoded into colors and a mask."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OUTPUTS = 4  # three colors and the mask's logit
 
 
 class Decoding(NamedTuple):
-    """What the slots of an image look like.
+    """The decoded slots of an image.
 
     Attributes:
         means: float32 [B, K, H, W, 3] in (0, 1), each slot's colors.
-        mask_log_probs: float32 [B, K, H, W, 1], log-probability that a pixel is the slot's; the
+        mask_log_probs: float32 [B, K, H, W, 1], log-probability that a pixel belongs to the slot; the
             probabilities sum to 1 over slots.
     """
 
@@ -36,13 +36,13 @@ class Decoding(NamedTuple):
 
 
 class ImageDecoder(keras.layers.Layer):
-    """Spatial broadcast decoder; what convolutions there are and on which grid is the subclasses'.
+    """Spatial broadcast decoder; subclasses define the convolutions and the grid.
 
     Args:
         size: height and width of the images.
         z_size: z, size of a slot.
         init_seed: seed of the initial weights.
-        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
+        precision: "float32", or "mixed_bfloat16" for bfloat16 convolutions with float32 weights.
         init_gain: gain of the initial weights.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
@@ -119,16 +119,16 @@ class ImageDecoder(keras.layers.Layer):
         return decoding, with_early_gradient(scores, slots, d_slots, weights, d_weights)
 
     def render(self, slots: tf.Tensor) -> tf.Tensor:
-        """Returns what slots [n, z] look like, each on its own: [n, H, W, 4], before any non-linearity."""
+        """Decodes slots [n, z] separately: [n, H, W, 4], before any nonlinearity."""
         raise NotImplementedError
 
     def position(self, dtype: tf.DType) -> tf.Tensor:
-        """Returns what is added to a slot that is broadcast over the grid: [g, g, z]."""
+        """Returns the position map that is added to a slot broadcast over the grid: [g, g, z]."""
         embedding = tf.constant(positional_embedding(self.grid_size, self.grid_size), dtype)  # [g, g, 4]
         return self.position_projection(embedding)
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"size": self.size, "z_size": self.z_size}
         own |= {"init_seed": self.init_seed, "init_gain": self.init_gain}
         return {**super().get_config(), **own, "precision": self.precision}
@@ -137,7 +137,7 @@ class ImageDecoder(keras.layers.Layer):
         raise NotImplementedError
 
     def _first(self, slots, border):
-        """The first convolution, of the broadcast slots."""
+        """Applies the first convolution to the broadcast slots."""
         first = self.convolutions[0]
         kernel, bias = tf.convert_to_tensor(first.kernel), tf.convert_to_tensor(first.bias)
         return first.activation(convolve_broadcast(slots, self.position(slots.dtype), kernel, bias, border))
@@ -162,11 +162,11 @@ class SmallDecoder(ImageDecoder):
 
     @property
     def grid_size(self) -> int:
-        """Each 5x5 convolution is padded by one, so that it takes two from the grid."""
+        """Each 5x5 convolution is padded by one, so it shrinks the grid by two."""
         return self.size + 6
 
     def render(self, slots: tf.Tensor) -> tf.Tensor:
-        """Runs the convolutions, each on a border of one pixel of zeros."""
+        """Runs the convolutions, each with a zero border of one pixel."""
         x = self._first(slots, border=1)
         for convolution in self.convolutions[1:]:
             x = convolution(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]))
@@ -182,7 +182,7 @@ class IodineDecoder(ImageDecoder):
 
     @property
     def grid_size(self) -> int:
-        """Each convolution takes two from the grid."""
+        """Each convolution shrinks the grid by two."""
         return self.size + 10
 
     def render(self, slots: tf.Tensor) -> tf.Tensor:
@@ -201,7 +201,7 @@ class BigDecoder(ImageDecoder):
     """For CLEVR, from Slot Attention: transposed convolutions from a 6x6 grid to 96x96 pixels.
 
     Raises:
-        UserError: for any other size of image.
+        UserError: for any other image size.
     """
 
     def __init__(
@@ -216,17 +216,17 @@ class BigDecoder(ImageDecoder):
     ):
         if size != 96:
             raise UserError(
-                f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} take 'iodine' or 'small'."
+                f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} use 'iodine' or 'small'."
             )
         super().__init__(size, z_size, init_seed, precision, init_gain, name, **kwargs)
 
     @property
     def grid_size(self) -> int:
-        """Four doublings short of 96."""
+        """Doubled four times, it gives 96."""
         return 6
 
     def render(self, slots: tf.Tensor) -> tf.Tensor:
-        """Doubles the grid four times, then two convolutions of stride one."""
+        """Doubles the grid four times, then applies two convolutions of stride one."""
         x = slots[:, None, None, :] + self.position(slots.dtype)  # [n, 6, 6, z]
         for convolution in self.convolutions:
             size = x.shape[1] * convolution.strides[0]
@@ -250,9 +250,9 @@ class BigDecoder(ImageDecoder):
 
 
 def crop_transposed(x: tf.Tensor, kernel: int, size: int) -> tf.Tensor:
-    """Crops what an unpadded transposed convolution gave, as PyTorch's `padding=kernel // 2` does.
+    """Crops the result of an unpadded transposed convolution as PyTorch's `padding=kernel // 2` does.
 
-    Keras' padding 'same' starts one pixel earlier where the stride is two.
+    Keras' padding 'same' starts one pixel earlier if the stride is two.
     """
     start = kernel // 2
     return x[:, start : start + size, start : start + size]  # [n, size, size, c]
@@ -266,7 +266,7 @@ def make_image_decoder(
     precision: str = "float32",
     init_gain: float = initializers.GAIN,
 ) -> ImageDecoder:
-    """The decoder of that name: 'small', 'iodine' or 'big'.
+    """Returns the decoder of that name: 'small', 'iodine' or 'big'.
 
     Raises:
         UserError: for any other name, or a size that the decoder cannot render.

@@ -20,11 +20,11 @@ class ImageEncoder(keras.layers.Layer):
 
     Args:
         size: height and width of the images.
-        weights: "xavier" as in EMORL, "torch" (PyTorch's defaults) as in its Slot Attention. The projection
-            of the position always starts by PyTorch's rule.
+        weights: "xavier" as in EMORL, "torch" (PyTorch's defaults) as in its Slot Attention. The position
+            projection is always initialized by PyTorch's rule.
         init_seed: seed of the initial weights.
-        precision: "float32", or "mixed_bfloat16" for convolutions of bfloat16 with weights of float32.
-        init_gain: gain of the initial weights where they are "xavier".
+        precision: "float32", or "mixed_bfloat16" for bfloat16 convolutions with float32 weights.
+        init_gain: gain of the initial weights if they are "xavier".
         name: name of the layer.
         **kwargs: Keras' layer arguments.
 
@@ -77,7 +77,7 @@ class ImageEncoder(keras.layers.Layer):
             layer.build((None, None, CHANNELS))
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        """Encodes images [B, H, W, 3] in [-1, 1] to features [B, H * W, 64]."""
+        """Encodes images [B, H, W, 3] in [-1, 1] as features [B, H * W, 64]."""
         x = images
         for convolution in self.convolutions:
             x = convolution(x)  # [B, H, W, 64]
@@ -88,7 +88,7 @@ class ImageEncoder(keras.layers.Layer):
         return self.dense_1(self.dense_0(self.norm(x)))  # [B, H * W, 64]
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"size": self.size, "weights": self.weight_rule}
         own |= {"init_seed": self.init_seed, "init_gain": self.init_gain}
         return {**super().get_config(), **own, "precision": self.precision}

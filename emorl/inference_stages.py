@@ -1,4 +1,4 @@
-"""What EfficientMORL returns: its stochastic layers, and the stages of refinement."""
+"""EfficientMORL's outputs: its stochastic layers, and the stages of refinement."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Layer(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The last layer's posterior, as inferred (stage 0) or after so many refinements.
+    """The last layer's posterior, as inferred (stage 0) or after i refinements (stage i).
 
     Attributes:
         posterior: each field [B, K, z].
         sample: float32 [B, K, z].
         decoding: of the sample.
         nll: float32 [B], negative log-likelihood without its constant; can be negative.
-        kl: float32 [B], at stage 0 of all layers, later of this posterior to the one prior in use.
+        kl: float32 [B]; at stage 0, of all layers, later, from this posterior to the prior in use.
     """
 
     posterior: DiagonalGaussian
@@ -43,12 +43,12 @@ class Stage(NamedTuple):
 
 
 class EfficientMORLOutputs(NamedTuple):
-    """All that a forward pass infers.
+    """Everything that a forward pass infers.
 
     Attributes:
         layers: the L stochastic layers, bottom up.
         stages: stage 0, then one for each of the I refinements.
-        deltas: float32 [B, I], length of each refinement's change of the parameters, mean over slots.
+        deltas: float32 [B, I], norm of each refinement's change of the parameters, mean over slots.
     """
 
     layers: tuple[Layer, ...]
@@ -57,10 +57,10 @@ class EfficientMORLOutputs(NamedTuple):
 
     @property
     def slots(self) -> tf.Tensor:
-        """Sample of the final posterior, [B, K, z]."""
+        """The sample of the final posterior, [B, K, z]."""
         return self.stages[-1].sample
 
     @property
     def decoding(self) -> Decoding:
-        """What the final slots look like."""
+        """The decoding of the final slots."""
         return self.stages[-1].decoding

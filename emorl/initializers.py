@@ -1,4 +1,4 @@
-"""The three rules by which weights start, each drawn from a seed and the weight's name alone."""
+"""The three initialization rules; each draws from only a seed and the weight's name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emorl.configuration import GAIN
 
 
 def xavier_normal(seed: int, name: str, gain: float = GAIN) -> dict[str, Any]:
-    """Keyword arguments of a dense or convolution layer: Xavier-normal, zero bias."""
+    """Keyword arguments of a dense or convolutional layer: Xavier-normal kernel, zero bias."""
     return {
         "kernel_initializer": keras.initializers.VarianceScaling(
             gain**2, mode="fan_avg", distribution="untruncated_normal", seed=_key(seed, name)
@@ -21,7 +21,7 @@ def xavier_normal(seed: int, name: str, gain: float = GAIN) -> dict[str, Any]:
 
 
 def torch_uniform(seed: int, name: str, fan_in: int) -> dict[str, Any]:
-    """Keyword arguments of a dense or convolution layer: both uniform within 1 / sqrt(fan_in)."""
+    """Keyword arguments of a dense or convolutional layer: both uniform within 1 / sqrt(fan_in)."""
     return {
         "kernel_initializer": uniform(seed, f"{name}/kernel", fan_in),
         "bias_initializer": uniform(seed, f"{name}/bias", fan_in),

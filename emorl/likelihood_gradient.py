@@ -1,4 +1,4 @@
-"""A gradient that is formed once, where two losses need it at different times."""
+"""A gradient that is computed once, although two losses need it at different times."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ def with_early_gradient(
     weights: Sequence[tf.Tensor],
     d_weights: Sequence[tf.Tensor],
 ) -> tf.Tensor:
-    """Gives per-image values gradients that are known already, up to what a loss makes of the values.
+    """Attaches known gradients to per-image values, up to the factor that a loss puts on them.
 
-    Refinement asks for the gradient of a stage's likelihood in the slots before the training loss, which
-    weighs the same likelihood, is known. Both are one backward pass through the decoder times a factor. A
-    second such pass is saved, and the decoder's activations need not outlive their stage.
+    Refinement needs the gradient of a stage's likelihood with respect to the slots before the training loss,
+    which weights the same likelihood, is known. Both are one backward pass through the decoder times a
+    factor. This saves a second such pass, and the decoder's activations need not outlive their stage.
 
     Args:
         values: [B], one per image.
-        slots: [B, ...], whose row b only value b depends on.
-        d_slots: [B, ...], gradient of the sum of the values in the slots.
+        slots: [B, ...]; only value b depends on row b.
+        d_slots: [B, ...], gradient of the sum of the values with respect to the slots.
         weights: tensors that all values depend on.
-        d_weights: gradients of the sum of the values in the weights.
+        d_weights: gradients of the sum of the values with respect to the weights.
 
     Returns:
-        The values. Their gradient in the slots is exact; that in the weights is exact for a loss that weighs
-        all images alike, as a mean over the batch does, and takes the mean of the factors of others.
+        The values. Their gradient with respect to the slots is exact; that with respect to the weights is
+        exact for a loss that weights all images equally, like a mean over the batch; otherwise, it uses the
+        mean factor.
     """
     shape = [-1] + [1] * (slots.shape.rank - 1)
 

@@ -38,7 +38,7 @@ def gaussian_nll(
 def mixture_nll(
     images: tf.Tensor, means: tf.Tensor, mask_log_probs: tf.Tensor, log_scale: float
 ) -> tf.Tensor:
-    """A mixture of the slots' Gaussians, for each channel on its own; arguments as `gaussian_nll`.
+    """A mixture of the slots' Gaussians, separately for each channel; arguments as for `gaussian_nll`.
 
     EMORL, Eq. 13, image likelihood, mixture of Gaussians:
         p(x | z^L) = prod_p sum_k pi_kp N(x_p; y_kp, sigma^2).
@@ -48,7 +48,7 @@ def mixture_nll(
 
 
 def likelihood(name: str) -> Likelihood:
-    """The negative log-likelihood of that name: 'Gaussian' or 'GMM'.
+    """Returns the negative log-likelihood of that name: 'Gaussian' or 'GMM'.
 
     EMORL, Eq. 3, negative log-likelihood, by one sample: L_NLL = -E_q[log p(x | z^L)].
 

@@ -1,4 +1,4 @@
-"""This package's models by name: of a configuration, untrained; of a run and of `pretrained/`, as trained."""
+"""This package's models by name: untrained from a configuration, trained from a run or `pretrained/`."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def build(name: str, seed: int = 0, **options: Any) -> Model:
     Args:
         name: of a file in `configs/`: "tetrominoes", "clevr6", "slot_attention_tetrominoes", ...
         seed: of the initial weights.
-        **options: other values for fields of `EMORLConfig` or `SlotAttentionConfig`, `K=7` say.
+        **options: override fields of `EMORLConfig` or `SlotAttentionConfig`, for example `K=7`.
 
     Raises:
-        UserError: there is no such configuration or option, or it is of the package `stacked_capsules`.
+        UserError: there is no such configuration or option, or it belongs to the package `stacked_capsules`.
     """
     return models_by_name.build(_PACKAGE, name, seed, **options)
 
 
 def load_run(path: str | Path) -> Model:
-    """Loads the model of a run; it refines as often as at the end of its training.
+    """Loads the model of a run, which refines as often as at the end of its training.
 
     Args:
-        path: the run's folder, for its newest snapshot, or the prefix of a snapshot.
+        path: the run's folder, which selects its newest snapshot, or the prefix of a snapshot.
 
     Raises:
-        UserError: there is no run or no snapshot, its files are damaged, or it is of `stacked_capsules`.
+        UserError: there is no run or snapshot, its files are damaged, or it belongs to `stacked_capsules`.
     """
     return models_by_name.load_run(_PACKAGE, path)
 
@@ -47,6 +47,6 @@ def load_pretrained(name: str) -> Model:
         name: of a folder in `pretrained/`: "slot_attention_tetrominoes".
 
     Raises:
-        UserError: there are no such weights, or they are of the package `stacked_capsules`.
+        UserError: there are no such weights, or they belong to the package `stacked_capsules`.
     """
     return models_by_name.load_pretrained(_PACKAGE, name)

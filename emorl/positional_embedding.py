@@ -1,4 +1,4 @@
-"""Where a pixel lies: its distances to the four borders of the image."""
+"""The position of a pixel, as its distances to the four borders of the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hierarchical priors: what the posteriors of the stochastic layers are held against."""
+"""Hierarchical priors, with which the posteriors of the stochastic layers are compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HIDDEN = 128
 
 @keras.saving.register_keras_serializable(package="emorl")
 class ConditionalPrior(keras.layers.Layer):
-    """p(z of one layer | z of its neighbor): each slot on its own, by an MLP.
+    """p(z of one layer | z of its neighbor), by an MLP for each slot separately.
 
     Args:
         z_size: z, size of a slot.
@@ -47,7 +47,7 @@ class ConditionalPrior(keras.layers.Layer):
         self.to_variance.build((None, None, HIDDEN))
 
     def call(self, slots: tf.Tensor) -> DiagonalGaussian:
-        """The prior given slots [B, K, z].
+        """Returns the prior given slots [B, K, z].
 
         EMORL, Eq. 2, hierarchical prior of one layer: p(z^l | z^(l-1)) = N(mu(z^(l-1)), sigma(z^(l-1))^2).
         """
@@ -56,7 +56,7 @@ class ConditionalPrior(keras.layers.Layer):
         return DiagonalGaussian.of_parameters(parameters)
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"z_size": self.z_size, "init_seed": self.init_seed, "init_gain": self.init_gain}
         return {**super().get_config(), **own}
 
@@ -68,25 +68,25 @@ class ConditionalPrior(keras.layers.Layer):
 def hierarchical_kl(
     posteriors: tuple[DiagonalGaussian, ...], conditional: ConditionalPrior, draw: Draw, bottom_up: bool
 ) -> tuple[tf.Tensor, DiagonalGaussian]:
-    """KL of all layers' posteriors to their priors, each conditional on a fresh sample of its neighbor.
+    """KL from all layers' posteriors to their priors, each conditional on a fresh sample of its neighbor.
 
     EMORL, Eq. 4, KL to the hierarchical prior, bottom-up:
         KL(q(z^1) || N(0, 1)) + sum_(l>1) KL(q(z^l) || p(z^l | z^(l-1))).
     EMORL, section 3.3, KL to the hierarchical prior, reversed prior:
         KL(q(z^L) || N(0, 1)) + sum_(l<L) KL(q(z^l) || p(z^l | z^(l+1))).
 
-    Reversed (EMORL, section 3.3): the last layer's prior is N(0, 1), layer l's conditions on layer l + 1.
-    Bottom-up: the first layer's is N(0, 1), layer l's conditions on layer l - 1.
+    Reversed (EMORL, section 3.3): the last layer's prior is N(0, 1), layer l's is conditional on layer l + 1.
+    Bottom-up: the first layer's is N(0, 1), layer l's is conditional on layer l - 1.
 
     Args:
         posteriors: of the L layers, at least one, first layer first; each [B, K, z].
         conditional: the prior given a neighbor's sample.
-        draw: i -> standard normal [B, K, z]; used are L + 1 .. 2L - 1.
+        draw: i -> standard normal [B, K, z]; called with L + 1 .. 2L - 1.
         bottom_up: which of the two.
 
     Returns:
-        KL [B], summed over layers, slots and dimensions, and the prior of the layer that came last: in the
-        reversed hierarchy p(z1 | z2).
+        KL [B], summed over layers, slots and dimensions, and the prior of the layer visited last: p(z1 | z2)
+        in the reversed hierarchy.
     """
     n_layers = len(posteriors)
     kl = 0.0

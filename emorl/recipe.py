@@ -16,12 +16,12 @@ from emorl.refinement_curriculum import refinement_curriculum
 
 
 def recipe(model: TrainableModel, options: EMORLTraining, batch_size: int) -> Optimization:
-    """Returns how a model learns.
+    """Returns a model's training recipe.
 
     Args:
         model: built.
-        options: what was chosen.
-        batch_size: examples of a global batch; nothing here depends on it.
+        options: the chosen options.
+        batch_size: number of examples in a global batch; nothing here depends on it.
     """
     del batch_size
     scheduled = WarmUpAndDecay(options.lr, options.warmup, options.decay_rate, options.decay_steps)
@@ -30,7 +30,7 @@ def recipe(model: TrainableModel, options: EMORLTraining, batch_size: int) -> Op
     return Optimization(
         optimizer=Adam(),
         schedule=options.with_fall(scheduled if options.use_scheduler else Constant(options.lr)),
-        # As torch clips: the norm itself is the bound, and the margin keeps the quotient finite.
+        # As PyTorch clips: the norm itself is the bound, and the margin keeps the quotient finite.
         clipping=Clipping(
             norm=5.0 if options.clip_grad_norm else 0.0, norm_per_parameter=False, norm_margin=1e-6
         ),
@@ -39,12 +39,12 @@ def recipe(model: TrainableModel, options: EMORLTraining, batch_size: int) -> Op
 
 
 def refine_as_trained(model: EfficientMORL, flags: Mapping[str, str], step: int) -> None:
-    """Lets a restored model refine as often as its training did at the end.
+    """Makes a restored model refine as often as at the end of its training.
 
     Args:
-        model: whose `config` changes.
+        model: its `config` is changed.
         flags: of its run.
-        step: how many steps it was trained for.
+        step: number of steps it was trained for.
     """
     if "refinement_curriculum" in flags:
         iterations_at = refinement_curriculum(flags["refinement_curriculum"].split(","))

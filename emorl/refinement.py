@@ -15,7 +15,7 @@ HIDDEN = 128
 
 @keras.saving.register_keras_serializable(package="emorl")
 class RefinementNetwork(keras.layers.Layer):
-    """Reads the posterior's parameters and the loss's gradient in them, and proposes a change.
+    """Proposes a change of the posterior's parameters, given them and the loss's gradient.
 
     Args:
         z_size: z, size of a slot.
@@ -51,17 +51,17 @@ class RefinementNetwork(keras.layers.Layer):
     def call(
         self, parameters: tf.Tensor, gradient: tf.Tensor, state: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One refinement step.
+        """Computes one refinement step.
 
         EMORL, Eq. 6, refinement network: delta lambda = f(lambda^(L,i-1), LN(grad_lambda L^(L,i-1))).
 
         Args:
             parameters: [B, K, 2z], means and variance logits.
-            gradient: [B, K, 2z], of the loss in `parameters`; no gradient flows back through it.
-            state: [B, K, z], of the recurrence; zeros at first.
+            gradient: [B, K, 2z], of the loss with respect to `parameters`; nothing flows back through it.
+            state: [B, K, z], of the recurrence; initially zeros.
 
         Returns:
-            What to add to the parameters, and the next state.
+            What to add to the parameters, [B, K, 2z], and the next state.
         """
         d_mean, d_variance = tf.split(gradient, 2, axis=-1)  # each [B, K, z]
         d_mean = tf.stop_gradient(normalize(d_mean))
@@ -71,7 +71,7 @@ class RefinementNetwork(keras.layers.Layer):
         return tf.concat([self.to_mean(state), self.to_variance(state)], -1), state
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"z_size": self.z_size, "init_seed": self.init_seed, "init_gain": self.init_gain}
         return {**super().get_config(), **own}
 

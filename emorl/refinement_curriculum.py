@@ -8,13 +8,13 @@ from discovery import UserError
 
 
 def refinement_curriculum(stages: Sequence[str]) -> Callable[[int], int]:
-    """Returns training step -> number of refinement steps.
+    """Returns a function from the training step to the number of refinement steps.
 
     Args:
-        stages: "step:number" each, the steps in ascending order; the first must not be above 0.
+        stages: "step:number" each, with the steps in ascending order; the first must not be above 0.
 
     Raises:
-        UserError: a stage is no such pair, the steps are out of order or a number is negative.
+        UserError: a stage is not such a pair, the steps are out of order, or a number is negative.
     """
     flag = f"--refinement_curriculum={','.join(stages)}"
     try:

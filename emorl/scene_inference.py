@@ -1,4 +1,4 @@
-"""What users ask of a model of scenes: slots and masks, segmentations, reconstructions."""
+"""What users call on a model of scenes: slots and masks, segmentations, reconstructions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emorl.image_decoders import Decoding
 
 
 class SceneEncoding(NamedTuple):
-    """What is in images: K slots.
+    """The contents of images: K slots.
 
     Attributes:
         slots: [B, K, z].
-        masks: [B, K, H, W], probability that a pixel is the slot's; they sum to one over slots.
+        masks: [B, K, H, W], probability that a pixel belongs to the slot; they sum to one over slots.
     """
 
     slots: tf.Tensor
@@ -24,43 +24,44 @@ class SceneEncoding(NamedTuple):
 
 
 class SceneInference:
-    """The questions, for models whose outputs have `slots` and their `decoding`.
+    """Inference methods for models whose outputs have `slots` and their `decoding`.
 
-    Posteriors are sampled, with the same noise for every image and every time (the model's `inference_seed`).
+    Posteriors are sampled, with the same noise for every image and in every call (the model's
+    `inference_seed`).
     """
 
     def encode(self, images: Any) -> SceneEncoding:
-        """Infers slots, and which pixels are theirs.
+        """Infers slots, and which pixels belong to them.
 
         Args:
             images: array or tensor [B, H, W, 3] of floats in [0, 1], or of uint8.
 
         Raises:
-            UserError: they are something else.
+            UserError: the images are not as described.
         """
         outputs = self(images)
         return SceneEncoding(outputs.slots, tf.exp(outputs.decoding.mask_log_probs[..., 0]))
 
     def segment(self, images: Any) -> tf.Tensor:
-        """Says whose each pixel is: int32 [B, H, W], number of the slot.
+        """Returns the slot that each pixel belongs to: int32 [B, H, W], its index.
 
         Args:
             images: array or tensor [B, H, W, 3] of floats in [0, 1], or of uint8.
 
         Raises:
-            UserError: they are something else.
+            UserError: the images are not as described.
         """
         masks = self(images).decoding.mask_log_probs[..., 0]  # [B, K, H, W]
         return tf.argmax(masks, 1, output_type=tf.int32)
 
     def reconstruct(self, images: Any) -> tf.Tensor:
-        """Paints the slots found in images, each where its mask is: [B, H, W, 3].
+        """Renders the slots found in images, mixed by their masks: [B, H, W, 3].
 
         Args:
             images: array or tensor [B, H, W, 3] of floats in [0, 1], or of uint8.
 
         Raises:
-            UserError: they are something else.
+            UserError: the images are not as described.
         """
         return self(images).decoding.reconstruction
 

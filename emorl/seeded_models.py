@@ -1,4 +1,4 @@
-"""From options to a built model, its initial weights drawn from a seed."""
+"""From options to a built model, with initial weights drawn from a seed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from emorl.slot_attention import SlotAttention
 
 
 def make_efficient_morl(config: EMORLConfig, seed: int = 0) -> EfficientMORL:
-    """EfficientMORL with initial weights drawn from `seed`.
+    """Builds EfficientMORL with initial weights drawn from `seed`.
 
     Raises:
-        UserError: for options that make no model.
+        UserError: for invalid options.
     """
     model = EfficientMORL(config, init_seed=seed, name="efficient_morl")
     model.build((None, config.size, config.size, 3))
@@ -19,10 +19,10 @@ def make_efficient_morl(config: EMORLConfig, seed: int = 0) -> EfficientMORL:
 
 
 def make_slot_attention(config: SlotAttentionConfig, seed: int = 0) -> SlotAttention:
-    """The Slot Attention baseline with initial weights drawn from `seed`.
+    """Builds the Slot Attention baseline with initial weights drawn from `seed`.
 
     Raises:
-        UserError: for options that make no model.
+        UserError: for invalid options.
     """
     model = SlotAttention(config, init_seed=seed, name="slot_attention")
     model.build((None, config.size, config.size, 3))

@@ -25,12 +25,12 @@ HIDDEN = 128
 
 
 class SlotAttentionOutputs(NamedTuple):
-    """What Slot Attention finds.
+    """Slot Attention's outputs.
 
     Attributes:
         slots: float32 [B, K, z].
-        decoding: what they look like.
-        attentions: of each iteration, float32 [B, K, H, W], softmax over slots + 1e-8.
+        decoding: of the slots.
+        attentions: one per iteration, float32 [B, K, H, W], softmax over slots + 1e-8.
         squared_error: float32 [B], of the reconstruction, summed over pixels and channels.
     """
 
@@ -44,12 +44,12 @@ class SlotAttentionOutputs(NamedTuple):
 class SlotAttention(SceneInference, TrainableModel):
     """Finds K slots in images, float32 [B, H, W, 3] in [0, 1], and reconstructs the images from them.
 
-    Slots start as samples: in training from the caller's seed, at inference the same for every image.
+    Initial slots are samples: in training from the caller's seed, at inference the same for every image.
 
     Args:
         config: the options.
         init_seed: seed of the initial weights.
-        inference_seed: seed of the samples at inference where the caller gives none.
+        inference_seed: seed of the samples at inference if the caller gives none.
         **kwargs: Keras' model arguments.
 
     Raises:
@@ -100,10 +100,10 @@ class SlotAttention(SceneInference, TrainableModel):
             seed: of the noise; training needs one.
 
         Returns:
-            Slots, what they look like, attention and the reconstruction's error.
+            Slots, their decoding, attention and the reconstruction's error.
 
         Raises:
-            UserError: for images of another shape or kind, and for training without a seed.
+            UserError: for images of another shape or type, and for training without a seed.
         """
         if training and seed is None:
             raise UserError("SlotAttention samples its initial slots: training=True needs a seed.")
@@ -128,7 +128,7 @@ class SlotAttention(SceneInference, TrainableModel):
     def losses(
         self, batch: Batch, outputs: SlotAttentionOutputs, batch_sum: BatchSum = one_replica
     ) -> tuple[tf.Tensor, Metrics]:
-        """The mean over images of the squared error's sum: `loss`; and per color value: `mse`.
+        """Returns the mean over images of the summed squared error, `loss`, and that per color value, `mse`.
 
         Slot Attention, section 2, loss, squared error of the reconstruction: L = sum (x - x')^2.
         """
@@ -139,7 +139,7 @@ class SlotAttention(SceneInference, TrainableModel):
         return loss, {"loss": loss, "mse": loss / (3 * self.config.size**2)}
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {"init_seed": self.init_seed, "inference_seed": self.inference_seed}
         return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
 

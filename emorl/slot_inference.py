@@ -18,10 +18,10 @@ Draw = Callable[[int], tf.Tensor]
 
 
 class SlotInferenceOutputs(NamedTuple):
-    """What the L layers infer.
+    """The outputs of the L layers.
 
     Attributes:
-        parameters: L tensors [B, K, 2z], each layer's means and variance logits; where L is 0, one: the
+        parameters: L tensors [B, K, 2z], each layer's means and variance logits; if L is 0, one tensor, the
             initial posterior.
         attentions: L tensors [B, N, K], softmax over slots + 1e-8.
         samples: the L - 1 samples [B, K, z] of all layers but the last, which is left to refinement.
@@ -34,12 +34,12 @@ class SlotInferenceOutputs(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="emorl")
 class SlotInference(keras.layers.Layer):
-    """Layer l attends with a sample of layer l - 1 and updates the posterior; all layers share weights.
+    """Layer l attends with a sample from layer l - 1 and updates the posterior; all layers share weights.
 
     Args:
         z_size: z, size of a slot.
         layers: L, number of stochastic layers, at least 0.
-        use_dual_gru: a DualGRU, or else one plain GRU over means and variances together.
+        use_dual_gru: use a DualGRU, otherwise one plain GRU over means and variances together.
         init_seed: seed of the initial weights.
         init_gain: gain of the Xavier-normal initial weights.
         name: name of the layer.
@@ -104,7 +104,7 @@ class SlotInference(keras.layers.Layer):
 
         Args:
             features: one vector per pixel.
-            draw: i -> draw number i of the forward pass, standard normal [B, K, z]. Used are 0, for the
+            draw: i -> draw number i of the forward pass, standard normal [B, K, z]; called with 0, for the
                 initial posterior, and 1 .. L - 1.
 
         Returns:
@@ -129,7 +129,7 @@ class SlotInference(keras.layers.Layer):
     def layer(
         self, slots: tf.Tensor, parameters: tf.Tensor, keys: tf.Tensor, values: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One stochastic layer: attention, recurrence, and a residual MLP for means and for variances.
+        """Applies one stochastic layer: attention, recurrence, and residual MLPs for means and variances.
 
         EMORL, section 3.1, posterior of one layer:
             (mu^l, sigma^l) = DualGRU([Theta; Theta], (mu^(l-1), sigma^(l-1))), plus an MLP of each.
@@ -153,7 +153,7 @@ class SlotInference(keras.layers.Layer):
         return tf.concat([mean, variance], -1), attention
 
     def get_config(self) -> dict[str, Any]:
-        """Everything the constructor takes."""
+        """Returns the constructor's arguments."""
         own = {
             "z_size": self.z_size,
             "layers": self.n_layers,
@@ -170,7 +170,7 @@ class SlotInference(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="emorl")
 def standard_posterior(shape, dtype=None) -> tf.Tensor:
-    """Initial value of a posterior's parameters [1, 2z]: means 0, variance logits 1."""
+    """Returns initial parameters of a posterior, [1, 2z]: means 0, variance logits 1."""
     rows, columns = shape
     half = (rows, columns // 2)
     return tf.concat([tf.zeros(half, dtype), tf.ones(half, dtype)], -1)  # [1, 2z]

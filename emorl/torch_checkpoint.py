@@ -1,4 +1,4 @@
-"""Import of the authors' `.pth` files: options that shapes tell, weights, Adam's moments, the KL's weight."""
+"""Imports the authors' `.pth` files: options that shapes imply, weights, Adam's moments, the KL's weight."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WITHOUT_GRADIENT = ("geco_C_ema", "geco_beta")
 
 
 class TorchCheckpoint(NamedTuple):
-    """What a file holds, under the newest names.
+    """The contents of a file, under the newest names.
 
     Attributes:
         path: of the file.
@@ -31,7 +31,7 @@ class TorchCheckpoint(NamedTuple):
         kl_beta: weight of the KL.
         weights: by name.
         moments: "exp_avg" and "exp_avg_sq", of each weight that has them, as `<name>/exp_avg`.
-        n_updates: how often Adam had updated the weights; one number, if all is well.
+        n_updates: how often Adam had updated the weights; a single number, if all is well.
     """
 
     path: str
@@ -48,18 +48,18 @@ class TorchCheckpoint(NamedTuple):
             UserError: there is none.
         """
         if name not in self.weights:
-            raise UserError(f"{self.path} is no checkpoint of such a model: it lacks {name}; see --model")
+            raise UserError(f"{self.path} is not a checkpoint of such a model: it lacks {name}; see --model")
         return self.weights[name].shape
 
 
 def read_torch_checkpoint(path: str) -> TorchCheckpoint:
-    """Reads a file, as tensors and numbers only: nothing in it is run.
+    """Reads a file as tensors and numbers only; nothing in it is executed.
 
     Raises:
-        UserError: PyTorch is not installed, or the file does not exist, is damaged or is no such checkpoint.
+        UserError: PyTorch is not installed, or the file is missing, damaged or not such a checkpoint.
     """
     if importlib.util.find_spec("torch") is None:
-        raise UserError(f"{path} can be read with PyTorch only: install it with pip install '.[torch]'")
+        raise UserError(f"{path} can only be read with PyTorch: install it with pip install '.[torch]'")
     import torch
 
     try:
@@ -73,11 +73,11 @@ def read_torch_checkpoint(path: str) -> TorchCheckpoint:
 
 
 def checkpoint_of(path: str, content: Any) -> TorchCheckpoint:
-    """Sorts what a file holds.
+    """Sorts the contents of a file.
 
     Args:
         path: for messages.
-        content: what the file holds, with arrays instead of tensors.
+        content: the file's contents, with arrays instead of tensors.
 
     Raises:
         UserError: parts are missing or left over.
@@ -98,13 +98,13 @@ def checkpoint_of(path: str, content: Any) -> TorchCheckpoint:
 
 
 def efficient_morl_options(checkpoint: TorchCheckpoint) -> dict[str, Any]:
-    """Returns the fields of `EMORLConfig` that a file tells.
+    """Returns the fields of `EMORLConfig` that a file implies.
 
-    Not told are `K`, `input_size` unless its decoder renders one size only, the numbers of layers and
-    refinements, the priors, the likelihood, and GECO's constants.
+    It does not imply `K`, `input_size` unless its decoder renders only one size, the numbers of layers and
+    refinements, the priors, the likelihood, or GECO's constants.
 
     Raises:
-        UserError: it is no checkpoint of an EfficientMORL.
+        UserError: it is not a checkpoint of an EfficientMORL.
     """
     return {
         "z_size": checkpoint.shape("hvae_networks.init_posterior")[-1] // 2,
@@ -115,21 +115,21 @@ def efficient_morl_options(checkpoint: TorchCheckpoint) -> dict[str, Any]:
 
 
 def slot_attention_options(checkpoint: TorchCheckpoint) -> dict[str, Any]:
-    """Returns the fields of `SlotAttentionConfig` that a file tells.
+    """Returns the fields of `SlotAttentionConfig` that a file implies.
 
-    Not told are `K`, and `input_size` unless its decoder renders one size only.
+    It does not imply `K`, or `input_size` unless its decoder renders only one size.
 
     Raises:
-        UserError: it is no checkpoint of a SlotAttention.
+        UserError: it is not a checkpoint of a SlotAttention.
     """
     return {"z_size": checkpoint.shape("init_slots")[-1] // 2, **_decoder_options(checkpoint, "")}
 
 
 def imported_state(checkpoint: TorchCheckpoint, model: TrainableModel) -> ImportedState:
-    """Lays a checkpoint out for a built model.
+    """Arranges a checkpoint for a built model.
 
     Raises:
-        UserError: weights or moments are missing or left over, or have other shapes; all of them are listed.
+        UserError: weights or moments are missing or left over, or have other shapes; all are listed.
     """
     paths = {weight.path.partition("/")[2]: weight.path for weight in model.weights}
     expected = torch_shapes({ours: weight.shape for ours, weight in zip(paths, model.weights, strict=True)})
@@ -139,8 +139,8 @@ def imported_state(checkpoint: TorchCheckpoint, model: TrainableModel) -> Import
     lists = differences(there, here)
     if lists:
         raise UserError(
-            f"{checkpoint.path} does not fit the model that the flags describe ({lists}): give the flags "
-            "that shapes do not tell as they were in training"
+            f"{checkpoint.path} does not fit the model that the flags describe ({lists}): set the flags "
+            "that shapes do not imply as they were in training"
         )
 
     def laid_out(arrays):
@@ -158,11 +158,11 @@ def _check_members(what, content, members):
     content = content if isinstance(content, Mapping) else {}
     lists = differences(dict.fromkeys(content), dict.fromkeys(members))
     if lists:
-        raise UserError(f"{what} is not what a training wrote ({lists})")
+        raise UserError(f"{what} is not what training writes ({lists})")
 
 
 def _parameters(path, content):
-    """Number of each parameter of the optimizer -> its name: both are in the order of the model's modules."""
+    """Number of each optimizer parameter -> its name: both are in the order of the model's modules."""
     numbers = [number for group in content["model_opt"]["param_groups"] for number in group["params"]]
     names = list(content["model"])
     if len(numbers) != len(names):  # constants of older models were stored, but not trained
@@ -176,14 +176,14 @@ def _decoder_options(checkpoint, scope):
     start = f"{scope}image_decoder.decode."
     numbers = {int(n.removeprefix(start).split(".")[0]) for n in checkpoint.weights if n.startswith(start)}
     if max(numbers, default=0) not in _DECODERS:
-        raise UserError(f"{checkpoint.path} has no image decoder that is known here")
+        raise UserError(f"{checkpoint.path} has an unknown image decoder, or none")
     name = _DECODERS[max(numbers)]
     size = {"input_size": (3, 96, 96)} if name == "big" else {}  # which renders no other
     return {"image_decoder": name, **size}
 
 
 def _as_arrays(content):
-    """Turns tensors into arrays, in nested mappings and lists."""
+    """Converts tensors to arrays, in nested mappings and lists."""
     if isinstance(content, Mapping):
         return {key: _as_arrays(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

@@ -1,4 +1,4 @@
-"""Weights of the authors' PyTorch models, laid out as the Keras models here have them."""
+"""Weights of the authors' PyTorch models, arranged as in the Keras models here."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ _GRU_WEIGHTS = {
 
 
 def keras_weights(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Renames and re-arranges a PyTorch model's weights.
+    """Renames and rearranges a PyTorch model's weights.
 
     Args:
         state: the state dict of an EfficientMORL or a SlotAttention, under its newest names.
 
     Returns:
-        The same numbers by the paths of the Keras variables, less the model's own name.
+        The same numbers by the paths of the Keras variables, without the model's own name.
 
     Raises:
         KeyError: for a name that neither model has.
@@ -97,10 +97,10 @@ def keras_weights(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def torch_shapes(shapes: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """Says what a PyTorch model's state dict holds: the inverse of `keras_weights`, for names and shapes.
+    """Returns what a PyTorch model's state dict holds: the inverse of `keras_weights`, for names and shapes.
 
     Args:
-        shapes: path of each Keras variable, less the model's own name, -> shape.
+        shapes: path of each Keras variable, without the model's own name, -> shape.
     """
     modules = _EFFICIENT_MORL if "geco_beta" in shapes else _SLOT_ATTENTION
     theirs = {ours: name for name, ours in modules.items()}
@@ -122,8 +122,8 @@ def torch_shapes(shapes: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
 def newest_names(names: Iterable[str]) -> dict[str, str]:
     """Maps the names of a state dict to the newest ones, those of `keras_weights`.
 
-    Files have the prefix `module.` of data-parallel training, or not. In older ones the inference network's
-    parts lie in `object_discovery_block` or at the top, not in `hvae_networks`, and there are arrays that no
+    Files may have the prefix `module.` of data-parallel training. In older ones, the inference network's
+    parts are in `object_discovery_block` or at the top, not in `hvae_networks`, and there are arrays that no
     model uses; these are left out.
     """
     found = {}
@@ -139,7 +139,7 @@ def newest_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def dual_gru_weights(cell: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Gathers a DualGRU's twelve tensors into those of two GRUs with gates reset, update, new."""
+    """Rearranges a DualGRU's twelve tensors into those of two GRUs with gates reset, update, new."""
     h = cell["weight_in_1"].shape[0]
     weights = {}
     for i, gru in enumerate(("mean_gru", "variance_gru")):
@@ -160,13 +160,13 @@ def _weight_name(module, weight):
 
 
 def _transposed(value):
-    """Convolutions, transposed or not, and dense kernels: PyTorch's out and in swapped, and put last."""
+    """Convolutions, transposed or not, and dense kernels: PyTorch's out and in swapped, and moved last."""
     value = np.asarray(value)
     return value.transpose({1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[value.ndim])
 
 
 def _torch_weight(module, weight, shape):
-    """Name, without its module's, and shape of a weight of a convolution, dense layer, norm or GRU."""
+    """Returns the name (without the module's) and shape of a weight of a convolution, dense, norm or GRU."""
     if module.endswith("gru"):
         name = {ours: theirs for theirs, ours in _GRU_WEIGHTS.items()}[weight]
     else:
@@ -176,7 +176,7 @@ def _torch_weight(module, weight, shape):
 
 
 def _cell_shapes(i, weight, shape):
-    """Names and shapes of the tensors that GRU number i's weight is part of."""
+    """Returns names and shapes of the tensors that a weight of GRU number i is part of."""
     h, side = shape[-1] // 3, "h" if weight.startswith("recurrent") else "i"
     if weight.endswith("bias"):  # of both GRUs
         return {f"bias_{side}h": [4 * h], f"bias_{side}n": [2 * h]}

@@ -1,4 +1,4 @@
-"""Multi-object scenes: files of the original and of DeepMind, and generators that need no download."""
+"""Multi-object scenes: the original's and DeepMind's files, and generators that need no download."""
 
 from typing import TYPE_CHECKING
 

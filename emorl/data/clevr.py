@@ -1,4 +1,4 @@
-"""CLEVR: the square crop, the original's two sizes (E25), and how many objects a scene holds."""
+"""CLEVR: the square crop, the original's two sizes (E25), and the number of objects in a scene."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TOP, _LEFT = 29, 64
 
 
 def crop_and_resize(images: tf.Tensor, style: str) -> tf.Tensor:
-    """Cuts out and shrinks: uint8 [B, 240, 320, 3] -> [B, side, side, 3]."""
+    """Crops and downsizes: uint8 [B, 240, 320, 3] -> [B, side, side, 3]."""
     return bicubic_resize(_crop(images, 1), (STYLES[style], STYLES[style]))
 
 
 def crop_masks(masks: tf.Tensor) -> tf.Tensor:
-    """Cuts out, without resizing: uint8 [B, E, 240, 320] -> [B, E, 192, 192]."""
+    """Crops without resizing: uint8 [B, E, 240, 320] -> [B, E, 192, 192]."""
     return _crop(masks, 2)
 
 
@@ -28,13 +28,13 @@ def check_raw_size(height: int, width: int, where: str) -> None:
     """Raises `UserError` for images that cannot be cropped."""
     if (height, width) != RAW_SIZE:
         raise UserError(
-            f"{where}: images of {height}x{width} pixels cannot be cropped as CLEVR's 240x320 are; "
-            "give a CLEVR file, or --clevr_preprocess_style= (empty) for images that are square already."
+            f"{where}: images of {height}x{width} pixels cannot be cropped like CLEVR's 240x320; "
+            "give a CLEVR file, or --clevr_preprocess_style= (empty) for images that are already square."
         )
 
 
 def object_count(visibility: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
-    """Objects per scene: visibility [..., E] -> [...], entity 0, the background, apart."""
+    """Objects per scene: visibility [..., E] -> [...], without entity 0, the background."""
     return tf.reduce_sum(visibility[..., 1:], axis=-1)
 
 

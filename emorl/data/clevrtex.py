@@ -16,15 +16,15 @@ from emorl.data.stored import Rows
 
 SIZE = 128
 MAX_ENTITIES = 11  # the ground and ten objects
-#: Which part of the scenes, in the order of their numbers. "outd" has no parts: all of it is for testing.
+#: Which part of the scenes, in the order of their numbers. "outd" is not split: all of it is for testing.
 SPLITS = {"valid": (0.0, 0.1), "train": (0.2, 1.0)}
 
 _CROPPED = 0.8  # of the shorter side
-_WINDOW = 64  # scenes read at a time; shuffling is over all of them anyway
+_WINDOW = 64  # scenes read at a time; shuffling covers all of them anyway
 
 
 def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: bool) -> Rows:
-    """Scenes of one part of the data set.
+    """Returns the scenes of one part of the data set.
 
     Args:
         folder: The folder of the variant (`clevrtex_full`), or the one that holds it.
@@ -34,17 +34,17 @@ def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: 
         factors: Whether to read factors.
 
     Returns:
-        Rows of "image" uint8 [n, 128, 128, 3] and, where asked for, "mask" uint8 [n, 11, 128, 128] (0 and 1)
-        and "factors" float32 [n, 11, 5]: rotation, then size, material and shape as places in the sorted list
-        of what occurs, and visibility.
+        Rows of "image" uint8 [n, 128, 128, 3] and, if requested, "mask" uint8 [n, 11, 128, 128] (0 and 1)
+        and "factors" float32 [n, 11, 5]: rotation, then size, material and shape as indices into the sorted
+        list of values that occur, and visibility.
 
     Raises:
-        UserError: The folder is not laid out as the published one.
+        UserError: The folder is not laid out like the published one.
     """
     scenes = _index(folder, variant)
     if variant == "outd":
         if split == "train":
-            raise UserError("--clevrtex_variant=outd is for testing alone; train on another variant.")
+            raise UserError("--clevrtex_variant=outd is only for testing; train on another variant.")
         chosen = scenes
     else:
         start, end = (int(part * len(scenes)) for part in SPLITS[split])
@@ -75,12 +75,12 @@ def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: 
 
         return read
 
-    open_()(np.arange(1))  # a file that cannot be read shows now
+    open_()(np.arange(1))  # so that an unreadable file is reported now
     return Rows(len(chosen), open_, signature, run=1, window=_WINDOW, place=f"in {folder}, {split}")
 
 
 def _index(folder, variant):
-    """Paths of all scenes' images, by number, without a gap."""
+    """Returns the paths of all scenes' images, by number, without gaps."""
     name = f"clevrtex_{variant}"
     root = folder if folder.name == name else folder / name
     if not root.is_dir():
@@ -91,13 +91,13 @@ def _index(folder, variant):
         match = pattern.fullmatch(path.name)
         if match:
             if int(match[1]) in scenes:
-                raise UserError(f"{root}: scene {match[1]} is there twice ({path}).")
+                raise UserError(f"{root}: scene {match[1]} exists twice ({path}).")
             scenes[int(match[1])] = path
     if not scenes:
-        raise UserError(f"{root}: holds no CLEVRTEX_{variant}_000000.png and the like.")
+        raise UserError(f"{root}: holds no files like CLEVRTEX_{variant}_000000.png.")
     missing = sorted(set(range(max(scenes) + 1)) - set(scenes))
     if missing:
-        raise UserError(f"{root}: {len(missing)} scenes lack, the first is number {missing[0]:06d}.")
+        raise UserError(f"{root}: {len(missing)} scenes are missing; the first is number {missing[0]:06d}.")
     return [scenes[i] for i in range(len(scenes))]
 
 
@@ -117,7 +117,7 @@ def _mask(path):
 
 
 def _square(image):
-    """Cuts the middle out."""
+    """Crops the center."""
     side = int(_CROPPED * min(image.size))
     left, top = ((extent - side) // 2 for extent in image.size)
     return image.crop((left, top, left + side, top + side))
@@ -144,7 +144,7 @@ def _objects(path):
 
 
 def _vocabulary(scenes):
-    """Numbers the sizes, materials and shapes that occur: {name: {value: place}}."""
+    """Numbers the sizes, materials and shapes that occur: {name: {value: index}}."""
     seen = {name: set() for name in _DISCRETE}
     for path in scenes:
         for item in _objects(path):

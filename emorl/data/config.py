@@ -1,4 +1,4 @@
-"""Which scenes, and what of them."""
+"""Which scenes to read, and what of them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ VARIANTS = ("full", "pbg", "vbg", "grassbg", "camo", "outd")
 
 @dataclass(frozen=True)
 class SceneSet:
-    """What is known of a data set.
+    """What is known about a data set.
 
     Attributes:
         factors: columns of "factors"; entity 0 is the background, its columns are 0 but for visibility.
-        generator: "module:function" that draws its scenes, where no file is given; None: there is none.
-        n_train: scenes of its training set; None: as many as the file has.
+        generator: "module:function" that draws its scenes if no file is given; None: there is none.
+        n_train: number of training scenes; None: as many as the file has.
         style: its `clevr_preprocess_style`.
-        max_objects: scenes with more objects are passed over; None: none is.
+        max_objects: scenes with more objects are skipped; None: none is.
     """
 
     factors: tuple[Factor, ...] = ()
@@ -47,53 +47,51 @@ SCENE_SETS = {
         n_train=60_000,
     ),
     "clevr6": SceneSet(_CLEVR, style="clevr-small", max_objects=6),
-    # The original trains its 128-pixel model on all of CLEVR, with 11 slots, whatever its config is called.
+    # The original trains its 128-pixel model on all of CLEVR, with 11 slots, despite its config's name.
     "clevr6_128": SceneSet(_CLEVR, style="clevr-large", max_objects=10),
     "clevrtex": SceneSet(columns("rotation", "size material shape")),
     "images": SceneSet(),
 }
 DATASETS = tuple(SCENE_SETS)
-#: Those that need no file -> what draws them.
+#: Data sets that need no file -> what draws them.
 GENERATED = {name: known.generator for name, known in SCENE_SETS.items() if known.generator}
-#: Columns of "factors" of those that have them.
+#: Data sets with factors -> the columns of "factors".
 FACTORS = {name: known.factors for name, known in SCENE_SETS.items() if known.factors}
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which scenes, and what of them; names as the original's `dataset.*`, where it has them."""
+    """Which scenes to read, and what of them, with the original's names (`dataset.*`) where it has them."""
 
     dataset: str = option(
-        "tetrominoes", f"What is learned: {', '.join(DATASETS)}; images: scenes of your own.", topic="Data"
+        "tetrominoes", f"Data set: {', '.join(DATASETS)}; images: your own scenes.", topic="Data"
     )
     data_path: str = option(
         "",
-        "An .h5 or GZIP .tfrecords file, or a folder: CLEVRTEX's, one of images, one that holds --h5_path; "
-        "empty: the generator.",
+        "An .h5 or GZIP .tfrecords file, or a folder: CLEVRTEX's, one of images, or one that holds "
+        "--h5_path; empty: the generator.",
     )
-    h5_path: str = option("", "Name of the file, where --data_path is a folder.")
-    masks: bool = option(False, "Without effect as a flag: an evaluation reads masks where it needs them.")
-    factors: bool = option(
-        False, "Without effect as a flag: an evaluation reads factors where it needs them."
-    )
+    h5_path: str = option("", "Name of the file, if --data_path is a folder.")
+    masks: bool = option(False, "No effect as a flag: evaluations read masks if they need them.")
+    factors: bool = option(False, "No effect as a flag: evaluations read factors if they need them.")
     clevr_preprocess_style: str | None = option(
         None, f"{' or '.join(f'{style} ({size} pixels)' for style, size in STYLES.items())}; empty: no crop."
     )
     clevrtex_variant: str = option("full", f"Which CLEVRTEX: {', '.join(VARIANTS)}.")
     batch_size: int = option(16, "Global batch size, over all replicas.")
-    seed: int = option(0, "Of the order of stored scenes and of the generated ones.", flag=False)
-    shuffle: bool = option(True, "Shuffles stored training scenes anew each epoch.")
+    seed: int = option(0, "Seed of the order of stored scenes, and of generated ones.", flag=False)
+    shuffle: bool = option(True, "Reshuffles stored training scenes each epoch.")
     n_train: int | None = option(
-        None, "Scenes of the training set, of generators and TFRecords; by default all, or 60,000."
+        None, "Number of training scenes, for generators and TFRecords; by default all, or 60,000."
     )
-    n_test: int = option(320, "Scenes of the test set, of generators and TFRecords.")
+    n_test: int = option(320, "Number of test scenes, for generators and TFRecords.")
     max_objects: int | None = option(
-        None, "CLEVR scenes with more objects are passed over; None: as the data set says.", flag=False
+        None, "CLEVR scenes with more objects are skipped; None: as the data set says.", flag=False
     )
     input_size: tuple[int, int, int] = same_option(SlotAttentionConfig, "input_size")
 
     def completed(self) -> DataConfig:
-        """Fills the data set's defaults in; raises `UserError` for options that are wrong."""
+        """Fills in the data set's defaults; raises `UserError` for invalid options."""
         name = self.dataset
         if name not in DATASETS:
             raise UserError(f"--dataset={name}: unknown; choose one of {', '.join(DATASETS)}.")
@@ -106,7 +104,7 @@ class DataConfig:
         )
         if filled.clevr_preprocess_style and (not known.style or style not in (None, *STYLES)):
             raise UserError(
-                f"--clevr_preprocess_style={style}: one of {', '.join(STYLES)}, and for CLEVR alone, "
+                f"--clevr_preprocess_style={style}: one of {', '.join(STYLES)}, and only for CLEVR, "
                 f"not {name}."
             )
         for number in ("batch_size", "n_train", "n_test", "max_objects"):

@@ -1,4 +1,4 @@
-"""What is known of every object, column by column; evaluations (DCI) need names and kinds."""
+"""What is known about every object, column by column; evaluations (DCI) need names and kinds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Factor(NamedTuple):
     """One column of `factors` [B, E, F].
 
     Attributes:
-        name: What it is.
+        name: Its name.
         kind: "continuous" (a regression) or "discrete" (a classification).
     """
 
@@ -18,7 +18,7 @@ class Factor(NamedTuple):
 
 
 def columns(continuous: str, discrete: str) -> tuple[Factor, ...]:
-    """Returns the columns of the names given, and visibility, 1 for objects that are there and background."""
+    """Returns the named columns, and visibility, 1 for objects that are present and the background."""
     named = [Factor(name, "continuous") for name in continuous.split()]
     named += [Factor(name, "discrete") for name in discrete.split()]
     return (*named, Factor("visibility", "discrete"))  # last, as in the original's files

@@ -1,4 +1,4 @@
-"""Scenes drawn on demand: an endless training stream and a fixed test set, never of the same seeds."""
+"""Scenes drawn on demand: an endless training stream and a fixed test set, which never share seeds."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from discovery import DataSource, PureBatches, Seed
 from emorl.data.config import DataConfig
 from emorl.data.stored import Rows, batches_in_order
 
-TRAIN, TEST = 0, 1  # purposes that the seeds of the two sets are folded with
-_CHUNK = 64  # scenes of a stored set are drawn in chunks, so that a larger set begins like a smaller one
+TRAIN, TEST = 0, 1  # what the seeds of the two sets are folded with
+_CHUNK = 64  # scenes of a stored set are drawn in chunks, so that larger sets begin like smaller ones
 
 
 class Scenes(NamedTuple):
-    """Scenes as the h5 files hold them, masks apart.
+    """Scenes as in the h5 files, except for masks.
 
     Attributes:
         image: uint8 [n, H, W, 3].
@@ -36,7 +36,7 @@ Generator = Callable[[Seed, int], Scenes]
 
 
 def generated_source(generate: Generator, config: DataConfig) -> DataSource:
-    """Batches of a generator: step s of a run's seed is always the same batch, whenever it is asked for.
+    """Returns batches of a generator: step s of a run's seed is always the same batch.
 
     The test set is the same for every run: its seed does not depend on the run's.
     """
@@ -67,12 +67,12 @@ def generated_source(generate: Generator, config: DataConfig) -> DataSource:
             return batches_in_order(test_set(), config.batch_size)
         return train(0).unbatch().take(config.n_train).batch(config.batch_size)
 
-    sets = {"train": "scenes generated while training", "valid": f"{config.n_test:,} scenes, generated"}
+    sets = {"train": "scenes generated on the fly", "valid": f"{config.n_test:,} scenes, generated"}
     return DataSource(train, valid, whole, PureBatches(lambda n_steps: {}, lambda *_: batch), sets)
 
 
 def draw_set(generate: Generator, seed: Seed, n: int, first: int = 0) -> Scenes:
-    """Draws scenes [first, first + n) of the set that `seed` stands for; `first` is a multiple of 64."""
+    """Draws scenes [first, first + n) of the set that `seed` determines; `first` is a multiple of 64."""
     draw = _compiled(generate)
     chunks = range(first // _CHUNK, -(-(first + n) // _CHUNK))
     with tf.device("CPU"):

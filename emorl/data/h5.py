@@ -18,17 +18,17 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _WINDOW_BYTES = 64 * 2**20  # read, shuffled and held at a time
 _MIN_RUNS = 8  # in a window, so that batches are mixed
-_MOST_PER_BYTE = 1100  # bytes that one byte of a file can stand for: deflate's best is 1032
-_PROBED = 64  # scenes at either end that are read when the file is opened
+_MOST_PER_BYTE = 1100  # bytes that one byte of a file can encode: deflate's best is 1032
+_PROBED = 64  # scenes at each end that are read when the file is opened
 
 
 class Wanted(NamedTuple):
-    """What to read of a file.
+    """What to read from a file.
 
     Attributes:
         masks: Whether to read masks.
         factors: Whether to read factors.
-        max_objects: Skip scenes with more objects; None keeps all.
+        max_objects: Skip scenes with more objects; None: keep all.
     """
 
     masks: bool
@@ -37,19 +37,19 @@ class Wanted(NamedTuple):
 
 
 def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
-    """Scenes of the first of `group_names` that the file has.
+    """Returns the scenes of the first of `group_names` that the file has.
 
     Args:
         path: The file.
-        group_names: "train", "val", "test": what to look for, in this order.
+        group_names: "train", "val", "test": the groups to look for, in this order.
         wanted: What to read.
 
     Returns:
-        Rows of "image" uint8 [n, H, W, 3], and, where wanted, "mask" uint8 [n, E, H, W] as stored and
+        Rows of "image" uint8 [n, H, W, 3], and, if wanted, "mask" uint8 [n, E, H, W] as stored and
         "factors" float32 [n, E, F].
 
     Raises:
-        UserError: The file is damaged, is laid out otherwise, or lacks what is wanted.
+        UserError: The file is damaged, has another layout, or lacks what is wanted.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -65,7 +65,7 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
             signature = {k: _spec(k, v) for k, v in members.items()}
     except UserError:
         raise
-    except Exception as error:  # h5py turns what damage may do into errors of many kinds
+    except Exception as error:  # h5py raises many kinds of errors for damaged files
         raise UserError(f"{path}: {_what_is_wrong(error)}") from error
     window = max(_WINDOW_BYTES // row_bytes, 1)
     run = max(min(max(run, 16), window // _MIN_RUNS), 1)
@@ -80,12 +80,12 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
 
 
 def has_masks(path: Path, group_names: tuple[str, ...]) -> bool:
-    """Whether the first of `group_names` that a file has holds masks; a file that tells nothing has some."""
+    """Whether the first of `group_names` in a file has masks; assumed of a file that cannot be read."""
     try:
         with h5py.File(path, "r") as file:
             name = next((g for g in group_names if g in file), None)
             return name is None or _STORED["mask"] in file[name]
-    except Exception:  # `h5_rows` tells what is wrong
+    except Exception:  # `h5_rows` reports what is wrong
         return True
 
 
@@ -111,7 +111,7 @@ def _spec(member, dataset):
 
 
 def _members(group, where, wanted):
-    """The datasets to read, by their names in a batch, their layouts checked."""
+    """Returns the datasets to read, by their names in a batch, after checking their layouts."""
     names = ["image", *(["mask"] if wanted.masks else []), *(["factors"] if wanted.factors else [])]
     members = {}
     for name in names:
@@ -143,17 +143,17 @@ def _members(group, where, wanted):
 
 
 def _check_sizes(group, path):
-    """Raises where damage lets a set claim more than a file of this size can hold."""
+    """Raises an error if a damaged set claims to hold more than a file of this size can."""
     for stored in _STORED.values():
         dataset = group.get(stored)
         if isinstance(dataset, h5py.Dataset) and dataset.nbytes > _MOST_PER_BYTE * path.stat().st_size:
             raise UserError(
-                f"{path}, {dataset.name}: shape {dataset.shape} does not fit in it; is it damaged?"
+                f"{path}, {dataset.name}: shape {dataset.shape} does not fit into it; is it damaged?"
             )
 
 
 def _kept(group, members, where, max_objects):
-    """Numbers of the scenes with at most `max_objects` objects: int64 [n]."""
+    """Returns the numbers of the scenes with at most `max_objects` objects: int64 [n]."""
     n = len(members["image"])
     stored = [group[name] for name in ("factors", "masks") if isinstance(group.get(name), h5py.Dataset)]
     if max_objects is None or not stored or stored[0].shape[1] <= max_objects + 1:
@@ -170,18 +170,18 @@ def _kept(group, members, where, max_objects):
 
 
 def _probe(members, kept, where):
-    """Reads both ends, so that most damage shows now and not hours later."""
+    """Reads both ends, so that most damage is found now instead of hours later."""
     for name, value in members.items():
         for rows in (kept[:_PROBED], kept[-_PROBED:]):
             read = _read(value, name, rows)
             if name == "mask":
                 check_partition(read, f"{where}/masks")
             if name == "factors" and not np.isfinite(read).all():
-                raise UserError(f"{where}/factors: holds values that are not finite.")
+                raise UserError(f"{where}/factors: contains values that are not finite.")
 
 
 def _read(dataset, member, rows):
-    """Reads ascending rows, neighbours together."""
+    """Reads ascending rows, neighbors together."""
     runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
     values = np.concatenate([dataset[run[0] : run[-1] + 1] for run in runs if len(run)])
     if member == "factors":
@@ -190,11 +190,11 @@ def _read(dataset, member, rows):
 
 
 def _what_is_wrong(error):
-    """Says why a file cannot be opened, and what to do."""
+    """Explains why a file cannot be opened, and what to do."""
     if "unable to lock file" in str(error):
         return "another program has it open for writing; close it there, and start again."
     if isinstance(error, PermissionError):
-        return "may not be read by you; change its permissions (chmod u+r)."
+        return "you may not read it; change its permissions (chmod u+r)."
     return f"cannot be read as HDF5 ({_one_line(error)}); is it damaged?"
 
 

@@ -1,4 +1,4 @@
-"""Writes scenes in the layout of the original's files: generated ones, and those of a folder of images."""
+"""Writes scenes in the layout of the original's files: generated ones, or those of a folder of images."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from discovery import Seed, UserError
 from emorl.data.generated import TEST, TRAIN, Generator, draw_set
 from emorl.data.scene_folder import SceneFiles, SceneFolder, one_hot, read_scenes
 
-_CHUNK = 64  # scenes: what a reader decompresses at a time
+_CHUNK = 64  # scenes that a reader decompresses at a time
 _PART = 1024  # scenes drawn or read, and written, at a time
-_FORMAT = ("v110", "v110")  # of 2016: the first whose headers and indices all carry checksums
+_FORMAT = ("v110", "v110")  # from 2016: the first whose headers and indices all have checksums
 
 Progress = Callable[[int], None]
 
 
 class _Set(NamedTuple):
-    """Scenes of one group of the file: how many, and their arrays part by part, by names of the layout."""
+    """Scenes of one group of the file: how many, and their arrays in parts, by the layout's names."""
 
     n: int
     parts: Iterator[dict[str, np.ndarray]]
@@ -40,11 +40,11 @@ def write_generated(
     """Writes {train,test}/imgs, masks (0 and 255) and factors; the file appears only when it is complete.
 
     Args:
-        path: Where to; its folder is made.
+        path: Where to write; its folder is created if missing.
         generate: The generator.
-        n_train: Training scenes.
-        n_test: Test scenes; never the training scenes' seeds, nor does their number change any of those.
-        seed: Of both sets.
+        n_train: Number of training scenes.
+        n_test: Number of test scenes, which never share the training scenes' seeds or change these.
+        seed: Seed of both sets.
         progress: Called with the number of scenes written since its last call.
 
     Raises:
@@ -58,11 +58,11 @@ def write_generated(
 
 
 def write_folder(path: Path, found: SceneFolder, size: int, progress: Progress = lambda n: None) -> None:
-    """Writes the scenes of a folder likewise, with masks of the sets that have some, and without factors.
+    """Writes the scenes of a folder likewise, with the masks of sets that have some, without factors.
 
     Args:
-        path: Where to; its folder is made.
-        found: The scenes; a part of them at a time is held in memory.
+        path: Where to write; its folder is created if missing.
+        found: The scenes, of which only a part is in memory at a time.
         size: Side of the images.
         progress: Called with the number of scenes written since its last call.
 

@@ -1,4 +1,4 @@
-"""From a configuration to batches, whatever holds the scenes."""
+"""From a configuration to batches, for any source of scenes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def load(config: DataConfig) -> DataSource:
     """Opens a data set.
 
     Args:
-        config: Which, and what of it.
+        config: Which one, and what of it.
 
     Returns:
-        Batches as pure functions of the step: "image" float32 [B, H, W, 3] in [0, 1]; where asked for, "mask"
+        Batches as pure functions of the step: "image" float32 [B, H, W, 3] in [0, 1]; if requested, "mask"
         uint8 [B, E, H', W'], 1 where entity e is (0 is the background), "factors" float32 [B, E, F] with
         columns `FACTORS[dataset]`, and "visibility" float32 [B, E]. H' is H except for CLEVR, whose masks
-        stay at 192 pixels (E25). Of a user's own scenes E is what the scene with most objects needs.
+        stay at 192 pixels (E25). For a user's own scenes, E is what the scene with the most objects needs.
 
     Raises:
-        UserError: An option or a file is wrong, or the file lacks what is asked for.
+        UserError: An option or a file is invalid, or the file lacks what is requested.
     """
     config = config.completed()
     path = _path(config)
@@ -49,11 +49,11 @@ def load(config: DataConfig) -> DataSource:
         return _stored(lambda split: _h5_rows(path, split, config), config)
     if signature.startswith(multi_object_records.SIGNATURE):
         return multi_object_records.records_source(path, lambda raw: _to_batch(raw, config), config)
-    raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or an official .tfrecords.")
+    raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or official .tfrecords file.")
 
 
 def generator_of(dataset: str) -> Generator:
-    """Returns what draws the scenes of a data set of `GENERATED`."""
+    """Returns the generator of a data set in `GENERATED`."""
     return function(GENERATED[dataset])
 
 
@@ -61,7 +61,7 @@ def has_masks(config: DataConfig) -> bool:
     """Whether validation scenes can be read with masks: an .h5 file or a folder of images may have none.
 
     Raises:
-        UserError: An option or a file is wrong.
+        UserError: An option or a file is invalid.
     """
     path = _path(config)
     if path is not None and config.dataset == "images" and path.is_dir():
@@ -72,7 +72,7 @@ def has_masks(config: DataConfig) -> bool:
 
 
 def _path(config):
-    """What is to be read; None: the generator."""
+    """Returns the path to read; None: the generator."""
     named = config.data_path or config.h5_path
     return Path(config.data_path, config.h5_path).expanduser() if named else None
 
@@ -91,7 +91,7 @@ def _first_bytes(path):
 
 
 def _stored(rows_of, config):
-    """Source of sets that can be read by number; a missing set is an error only when it is asked for."""
+    """Returns the source of sets that are read by number; a missing set is an error only when requested."""
     sets = {}
     for split in ("train", "valid"):
         try:
@@ -111,13 +111,13 @@ def _stored(rows_of, config):
 
 
 def _folder_source(path, config):
-    """Source of PNG and JPEG files; a damaged one is an error, whichever set it belongs to."""
+    """Returns the source of PNG and JPEG files; a damaged one is an error, whichever set it belongs to."""
     size = config.input_size[-1]
     if tuple(config.input_size) != (3, size, size) or size < 1:
         given = ",".join(map(str, config.input_size))
         raise UserError(f"--input_size={given}: image files are read as 3,SIZE,SIZE.")
     if config.factors:
-        raise UserError(f"{path}: image files have no factors; this evaluation needs a data set that has.")
+        raise UserError(f"{path}: image files have no factors; this evaluation needs data with factors.")
     found = scene_folder.find_scenes(path)
     rows = scene_folder.scene_rows(found, size, config.masks)
     decode = functools.partial(_to_batch, config=config)
@@ -137,7 +137,7 @@ def _h5_rows(path, split, config) -> Rows:
 
 
 def _to_batch(raw, config):
-    """From stored scenes to what a model reads."""
+    """Converts stored scenes to what a model reads."""
     style = config.clevr_preprocess_style
     image = clevr.crop_and_resize(raw["image"], style) if style else raw["image"]
     batch = {"image": tf.cast(image, tf.float32) / 255.0}  # [B, H, W, 3]

@@ -1,4 +1,4 @@
-"""Multi-dSprites, colored on gray: two to five squares, ellipses and hearts that may hide one another."""
+"""Multi-dSprites, colored on gray: two to five squares, ellipses and hearts that may occlude each other."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _SCALES = np.linspace(0.5, 1.0, 6, dtype=np.float32)
 _ORIENTATIONS = np.linspace(0.0, 2 * math.pi, 40, dtype=np.float32)
 _POSITIONS = np.linspace(0.0, 1.0, 32, dtype=np.float32)
 
-# Sizes in pixels at scale 1, so that all shapes have about the same area, as dSprites' have.
+# Sizes in pixels at scale 1, chosen so that all shapes have about the same area, as in dSprites.
 _HALF_SIDE = 9.0
 _SEMI_AXES = (12.0, 8.0)
 _HEART = 9.0
 
 
 def multi_dsprites_scenes(seed: Seed, n: int) -> Scenes:
-    """Draws n scenes; sprites of a higher index lie in front.
+    """Draws n scenes; sprites with a higher index are in front.
 
     Shape, scale, orientation and position are uniform on dSprites' grids (centers in the middle half of the
-    canvas, so that no sprite is cut off), hue is uniform, saturation and value are uniform in [0.5, 1], the
-    background's gray is uniform.
+    canvas, so that no sprite is cut off), hue is uniform, saturation and value are uniform in [0.5, 1], and
+    the background's gray is uniform.
 
     Args:
-        seed: The scenes depend on it alone.
+        seed: The scenes depend only on it.
         n: Number of scenes.
 
     Returns:
         Scenes of 64x64 pixels and 6 entities; factors are x and y (0 to 1), orientation (radians), scale,
-        red, green and blue (0 to 1), shape (1 to 3) and visibility. Sprites that are not there have zeros
-        everywhere; one that is wholly hidden has an empty mask, but its factors.
+        red, green and blue (0 to 1), shape (1 to 3) and visibility. Absent sprites have zeros everywhere;
+        one that is completely occluded has an empty mask, but its factors.
     """
     shape = 1 + tf.cast(seed.fold(0).uniform((n, MAX_SPRITES)) * len(SHAPES), tf.int32)  # [n, 5]
     scale = _one_of(_SCALES, seed.fold(1), n)  # [n, 5]
@@ -62,7 +62,7 @@ def multi_dsprites_scenes(seed: Seed, n: int) -> Scenes:
     rest = [tf.cast(shape, tf.float32), tf.ones_like(x)]  # shape, visibility
     columns = [x, y, orientation, scale, *tf.unstack(rgb, axis=-1), *rest]  # 9 of [n, 5]
     sprites = tf.stack(columns, axis=-1) * tf.cast(there, tf.float32)[..., None]  # [n, 5, 9]
-    background = tf.one_hot(tf.fill([n, 1], len(columns) - 1), len(columns))  # [n, 1, 9]: visibility alone
+    background = tf.one_hot(tf.fill([n, 1], len(columns) - 1), len(columns))  # [n, 1, 9]: only visibility
     return Scenes(image, mask, tf.concat([background, sprites], axis=1))
 
 
@@ -71,7 +71,7 @@ def _one_of(values, seed, n):
 
 
 def _silhouettes(shape, scale, orientation, x, y):
-    """Which pixels each sprite would cover if it were alone: bool [n, 5, 64, 64]."""
+    """Returns which pixels each sprite would cover alone: bool [n, 5, 64, 64]."""
     pixels = np.arange(SIZE, dtype=np.float32) + 0.5
     right = pixels - (SIZE / 4 + SIZE / 2 * x)[..., None, None]  # [n, 5, 1, 64]
     down = pixels[:, None] - (SIZE / 4 + SIZE / 2 * y)[..., None, None]  # [n, 5, 64, 1]

@@ -1,4 +1,4 @@
-"""DeepMind's Multi-Object Datasets: GZIP TFRecords, told apart by what the first record holds."""
+"""DeepMind's Multi-Object Datasets: GZIP TFRecords, distinguished by their first record."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from emorl.data.stored import pure_batches
 
 SIGNATURE = b"\x1f\x8b"  # of GZIP
 
-_WINDOW_BYTES = 64 * 2**20  # of records, shuffled among each other
+_WINDOW_BYTES = 64 * 2**20  # of records that are shuffled together
 
-_PROBED = 8  # scenes whose masks are checked at once; the others are as they come
+_PROBED = 8  # scenes whose masks are checked at once; the others when they are read
 
 
 class Layout(NamedTuple):
@@ -29,7 +29,7 @@ class Layout(NamedTuple):
     Attributes:
         dataset: "tetrominoes", "multi_dsprites" or "clevr6".
         image: Height, width and channels.
-        n_entities: With the background.
+        n_entities: Number of entities, including the background.
     """
 
     dataset: str
@@ -37,7 +37,7 @@ class Layout(NamedTuple):
     n_entities: int
 
 
-#: Every published file; multi_dsprites are binarized, colored on gray, and colored on colored.
+#: All published files; multi_dsprites are binarized, colored on gray, and colored on colored.
 LAYOUTS = (
     Layout("tetrominoes", (35, 35, 3), 4),
     Layout("multi_dsprites", (64, 64, 1), 4),
@@ -46,26 +46,26 @@ LAYOUTS = (
     Layout("clevr6", (240, 320, 3), 11),
 )
 
-#: Other data sets of that collection -> number of one-byte strings of image and mask.
+#: Other data sets of that collection -> numbers of one-byte strings in image and mask.
 _NOT_READ = {"Objects Room": (64 * 64 * 3, 64 * 64 * 7), "CATER": (64 * 64 * 3 * 33, 64 * 64 * 11 * 33)}
 
-_BYTE_FACTORS = ("size", "material", "shape", "color")  # of CLEVR; those of the others are floats
+_BYTE_FACTORS = ("size", "material", "shape", "color")  # of CLEVR; those of other data sets are floats
 
 
 def records_source(
     path: Path, decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], config: DataConfig
 ) -> DataSource:
-    """The source of one file: its first `n_test` scenes are for validation, the next `n_train` for training.
+    """Returns the source of a file, whose first `n_test` scenes are for validation, the next for training.
 
-    GZIP cannot be read from the middle: a run that resumes reads the epoch again up to where it stopped.
+    GZIP cannot be read from the middle: a run that resumes rereads the epoch up to where it stopped.
 
     Args:
         path: The file.
         decode: From "image" uint8 [B, H, W, 3], "mask" uint8 [B, E, H, W] and "factors" [B, E, F] to a batch.
-        config: What to read of it.
+        config: What to read from it, with `n_test` and `n_train`.
 
     Raises:
-        UserError: The file is damaged, or is not of the data set that `config` names.
+        UserError: The file is damaged, or does not hold the data set that `config` names.
     """
     layout, record_bytes = _recognize(path, config.dataset)
     scenes = tf.data.TFRecordDataset(str(path), compression_type="GZIP", buffer_size=2**20)
@@ -102,7 +102,7 @@ def records_source(
 
     def endless(name: str, start: int) -> tf.data.Dataset:
         records = some(name)
-        # An epoch's length is needed in the middle of a run alone, as it takes reading the whole file.
+        # An epoch's length is only needed in the middle of a run, as it requires reading the whole file.
         first, within = divmod(start * config.batch_size, _count(path, records)) if start else (0, 0)
         numbers = tf.data.Dataset.range(first + 1, tf.int64.max)
         epochs = epoch if name == "train" else (lambda _: valid)
@@ -136,12 +136,12 @@ def _most(n):
 
 
 def _recognize(path, dataset):
-    """Returns the layout and a record's size in bytes."""
+    """Returns the layout, and the size of a record in bytes."""
     try:
         record = next(iter(tf.data.TFRecordDataset(str(path), compression_type="GZIP"))).numpy()
         features = tf.train.Example.FromString(record).features.feature
     except StopIteration:
-        raise UserError(f"{path}: holds no record.") from None
+        raise UserError(f"{path}: holds no records.") from None
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         kind = type(error).__name__
         raise UserError(f"{path}: cannot be read as GZIP TFRecords ({kind}); is it damaged?") from error
@@ -154,7 +154,7 @@ def _recognize(path, dataset):
         name = next((name for name, layout in _NOT_READ.items() if found == layout), None)
         if name:
             known = ", ".join(dict.fromkeys(layout.dataset for layout in LAYOUTS))
-            raise UserError(f"{path}: holds {name}, which is not read here; supported are {known}.")
+            raise UserError(f"{path}: holds {name}, which is not supported; supported are {known}.")
         raise UserError(f"{path}: holds none of the Multi-Object Datasets (one-byte strings: {found}).")
     asked = "clevr6" if dataset == "clevr6_128" else dataset
     if layout.dataset != asked:
@@ -163,7 +163,7 @@ def _recognize(path, dataset):
 
 
 def _floats(layout, names):
-    """Which features are floats, with their shapes."""
+    """Returns float features of these names, with their shapes."""
     shapes = {"color": [layout.n_entities, layout.image[2]]}
     return {name: tf.io.FixedLenFeature(shapes.get(name, [layout.n_entities]), tf.float32) for name in names}
 
@@ -173,12 +173,12 @@ def _visibility(record, layout):
 
 
 def _parse(record, layout, masks, factors):
-    """One record to uint8 images and masks, and factors in the order of `FACTORS`."""
+    """Parses a record to uint8 images and masks, and factors in the order of `FACTORS`."""
     height, width, channels = layout.image
     n = layout.n_entities
     features = {"image": _bytes([height, width, channels])}
     if masks:
-        # multi_dsprites alone keeps the entities last.
+        # Only multi_dsprites stores the entities last.
         last = layout.dataset == "multi_dsprites"
         features["mask"] = _bytes([height, width, n] if last else [n, height, width])
     names = [f.name for f in FACTORS[layout.dataset]] if factors else []
@@ -208,7 +208,7 @@ def _bytes(shape):
 
 
 def _decode(strings):
-    """One-byte strings [...] to uint8 [...]."""
+    """Converts one-byte strings [...] to uint8 [...]."""
     return tf.squeeze(tf.io.decode_raw(strings, tf.uint8, fixed_length=1), axis=-1)
 
 

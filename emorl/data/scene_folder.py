@@ -1,4 +1,4 @@
-"""A user's own scenes, as a folder of PNG and JPEG files, with masks beside them or without."""
+"""A user's own scenes, as a folder of PNG and JPEG files, with or without masks beside them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from emorl.data.mask_files import read_labels
 from emorl.data.stored import Rows
 
 MASKS = "masks"
-_WINDOW = 64  # scenes put together at a time; shuffling is over all of them anyway
+_WINDOW = 64  # scenes assembled at a time; shuffling covers all of them anyway
 
 
 class SceneFiles(NamedTuple):
     """The files of one set.
 
     Attributes:
-        images: Of the scenes.
-        masks: By scene, those of other sets in the same folder too; empty: there are none.
+        images: Image files of the scenes.
+        masks: Mask files by scene, including those of other sets in the same folder; empty: there are none.
     """
 
     images: tuple[Path, ...]
@@ -32,14 +32,14 @@ class SceneFiles(NamedTuple):
 
 
 class SceneFolder(NamedTuple):
-    """What a folder holds.
+    """The contents of a folder.
 
     Attributes:
-        path: Of the folder.
-        train: Scenes to learn from.
+        path: Path of the folder.
+        train: Scenes for training.
         valid: Scenes for validation.
-        train_from: Where the first come from, in words.
-        valid_from: Where the second do.
+        train_from: Where the training scenes come from, in words.
+        valid_from: Where the validation scenes come from.
     """
 
     path: Path
@@ -53,17 +53,17 @@ def find_scenes(folder: Path) -> SceneFolder:
     """Finds the scenes of a folder, as `find_images` says; masks are `masks/NAME.png` beside them.
 
     Raises:
-        UserError: There is no scene, it is unclear which are for what, or some of a set have no mask.
+        UserError: There are no scenes, it is unclear which are for what, or some of a set have no masks.
     """
     found = find_images(folder, aside=(MASKS,))
     if found.classes:
         names = ", ".join(found.classes[:10])
-        raise UserError(f"{folder}: holds sub-folders {names}, but scenes have no classes; put all into one")
+        raise UserError(f"{folder}: holds subfolders {names}, but scenes have no classes; put all into one")
     roots = [found.train.root, found.valid.root]
     for misplaced in found.aside:
         if misplaced.parent not in roots:
             places = " and ".join(str(root / MASKS) for root in dict.fromkeys(roots))
-            raise UserError(f"{misplaced}: masks of these scenes belong into {places}")
+            raise UserError(f"{misplaced}: masks of these scenes belong in {places}")
     sets = found.train, found.valid
     by_root = {root: [path for s in sets if s.root == root for path in s.paths] for root in roots}
     masks = {root: _masks(root, sorted(paths)) for root, paths in by_root.items()}
@@ -75,16 +75,16 @@ def scene_rows(found: SceneFolder, size: int, masks: bool) -> tuple[Rows | UserE
     """Reads training and validation scenes into memory.
 
     Args:
-        found: Which.
-        size: Side of the images that come out.
+        found: The scenes.
+        size: Side of the resulting images.
         masks: Whether to read masks.
 
     Returns:
-        Rows of "image" uint8 [n, size, size, 3] and, where asked for, "mask" uint8 [n, E, size, size] of 0
-        and 1; the error in place of a set without the masks that are asked for.
+        Rows of "image" uint8 [n, size, size, 3] and, if requested, "mask" uint8 [n, E, size, size] of 0
+        and 1; the error instead of a set that lacks the requested masks.
 
     Raises:
-        UserError: A file cannot be read, or no set has the masks that are asked for.
+        UserError: A file cannot be read, or no set has the requested masks.
     """
     if masks and not (found.train.masks or found.valid.masks):
         raise _no_masks(found.path)
@@ -109,7 +109,7 @@ def read_scenes(files: SceneFiles, size: int, masks: bool, first: int = 0, n: in
     """Reads scenes [first, first + n) of a set, all by default.
 
     Returns:
-        "image" uint8 [n, size, size, 3] and, where asked for, "label" uint8 [n, size, size], the object of
+        "image" uint8 [n, size, size, 3] and, if requested, "label" uint8 [n, size, size], the object of
         each pixel, 0 for the background.
     """
     paths = files.images[first:] if n is None else files.images[first : first + n]
@@ -125,12 +125,12 @@ def read_scenes(files: SceneFiles, size: int, masks: bool, first: int = 0, n: in
 
 
 def one_hot(labels: np.ndarray, n_entities: int) -> np.ndarray:
-    """Turns labels [n, H, W] into masks of 0 and 1: uint8 [n, E, H, W]."""
+    """Converts labels [n, H, W] to masks of 0 and 1: uint8 [n, E, H, W]."""
     return (labels[:, None] == np.arange(n_entities)[:, None, None]).astype(np.uint8)
 
 
 def _masks(root, paths):
-    """The mask of each scene; empty where the folder has no masks at all."""
+    """Returns the mask of each scene; empty if the folder has no masks at all."""
     folder = root / MASKS
     if not folder.is_dir():
         return {}

@@ -1,4 +1,4 @@
-"""Scenes that lie in arrays or files: their order as a pure function of the step, read in runs."""
+"""Scenes stored in arrays or files: their order is a pure function of the step; they are read in runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Rows(NamedTuple):
     """Scenes that can be read by number.
 
     Attributes:
-        n: How many there are.
+        n: Number of scenes.
         open: () -> read; called once per iterator, in the process that reads, so that no handle is shared.
             `read(rows)` takes ascending row numbers and returns arrays with these rows along axis 0.
         signature: What `read` returns, with any number of rows.
         run: Rows that are cheap to read together (a file's chunk).
-        window: Rows that are read, shuffled among each other and held in memory at a time.
-        place: Where they are, in words.
+        window: Rows that are read, shuffled together and held in memory at a time.
+        place: Where they are stored, in words.
     """
 
     n: int
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def of_arrays(cls, arrays: Arrays) -> Rows:
-        """Rows held in memory."""
+        """Returns rows held in memory."""
         n = len(next(iter(arrays.values())))
         signature = {k: tf.TensorSpec([None, *v.shape[1:]], v.dtype) for k, v in arrays.items()}
         return cls(n, lambda: lambda rows: {k: v[rows] for k, v in arrays.items()}, signature, 1, n)
@@ -49,15 +49,15 @@ def stored_source(
     seed: int,
     shuffle: bool,
 ) -> DataSource:
-    """Makes the source of two stored sets; the error in place of a missing one is raised when it is used.
+    """Makes the source of two stored sets; the error given for a missing one is raised when it is used.
 
     Args:
         train: Training scenes.
         valid: Validation scenes.
-        decode: From what `Rows` read to the batch.
-        batch_size: Of the global batch.
-        seed: Of the order of training scenes.
-        shuffle: Whether training scenes are shuffled, anew in every epoch.
+        decode: Converts what `Rows` read to a batch.
+        batch_size: Size of the global batch.
+        seed: Seed of the order of training scenes.
+        shuffle: Whether training scenes are reshuffled in every epoch.
     """
 
     def rows_of(name):
@@ -96,12 +96,12 @@ def _in_words(rows):
 def pure_batches(
     whole: Callable[[str], tf.data.Dataset], order: Callable[[int], np.ndarray], batch_size: int
 ) -> PureBatches:
-    """Makes batches of images that are read into memory; of bytes wherever the images were such.
+    """Makes batches of images that are read into memory, as bytes if they were bytes.
 
     Args:
-        whole: that of the source.
-        order: number of an epoch -> the order of its scenes, places in `whole("train")`.
-        batch_size: Of the global batch.
+        whole: The source's function of that name.
+        order: Number of an epoch -> the order of its scenes, as indices into `whole("train")`.
+        batch_size: Size of the global batch.
     """
 
     def arrays(n_steps: int) -> Arrays:
@@ -121,7 +121,7 @@ def pure_batches(
 
 
 def _as_bytes(images):
-    """From floats in [0, 1] to uint8, unless something is lost."""
+    """Converts floats in [0, 1] to uint8, unless that loses information."""
     as_bytes = np.rint(images * 255.0).astype(np.uint8)
     return as_bytes if np.array_equal(as_bytes / np.float32(255.0), images) else images
 
@@ -135,7 +135,7 @@ def _concatenated(parts):
 def batches_in_order(
     rows: Rows, batch_size: int, start: int = 0, repeat: bool = False, shuffle_seed: int | None = None
 ) -> tf.data.Dataset:
-    """Batches from the `start`-th on; an endless stream runs over the ends of epochs, all batches full."""
+    """Returns batches from the `start`-th on; endless streams cross epoch boundaries, with full batches."""
     n_rows = batch_size if repeat else None
     signature = {k: tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for k, s in rows.signature.items()}
     return tf.data.Dataset.from_generator(
@@ -161,7 +161,7 @@ def _batches(rows, batch_size, start, repeat, shuffle_seed) -> Iterator[Arrays]:
 
 
 def _windows(rows, epoch, position, repeat, shuffle_seed) -> Iterator[Arrays]:
-    """What is read at a time, from a position on."""
+    """Yields what is read at a time, from a position on."""
     read = rows.open()
     while True:
         order = epoch_order(rows.n, rows.run, rows.window, shuffle_seed, epoch)
@@ -175,10 +175,10 @@ def _windows(rows, epoch, position, repeat, shuffle_seed) -> Iterator[Arrays]:
 
 
 def epoch_order(n: int, run: int, window: int, seed: int | None, epoch: int) -> np.ndarray:
-    """The order of one epoch: int64 [n]; `seed` None keeps the stored one.
+    """Returns the order of one epoch: int64 [n]; `seed` None keeps the stored one.
 
-    Runs of neighbours are permuted, and then the rows of each window: a file is read in runs, and yet a batch
-    mixes rows of window / run distant places.
+    Runs of neighbors are permuted, and then the rows of each window: a file is read in runs, and yet a batch
+    mixes rows from window / run distant places.
     """
     if seed is None:
         return np.arange(n)

@@ -14,9 +14,9 @@ SIZE = 35
 BLOCK = 5  # pixels
 N_PIECES = 3
 
-# 17 of the 19 fixed tetrominoes. Fifteen are to be seen in the ten real scenes at hand and in the picture on
-# the data set's page; nothing seen tells which two of the other four lack. Left out are the T that points up
-# (.#./###) and the upright J (.#/.#/##); the horizontal I and the upright Z stay, so that pieces of two
+# 17 of the 19 fixed tetrominoes. Fifteen are visible in the ten real scenes at hand and in the picture on the
+# data set's page; neither shows which two of the other four are missing. Left out are the T that points up
+# (.#./###) and the upright J (.#/.#/##); the horizontal I and the upright Z are kept, so that pieces with two
 # orientations have both.
 SHAPES = (
     *("##/##", "####", "#/#/#/#"),  # O, I
@@ -43,15 +43,15 @@ def tetromino_scenes(seed: Seed, n: int) -> Scenes:
     """Draws n scenes of three tetrominoes each.
 
     Shapes and colors are independent and uniform; positions are uniform over the arrangements in which all
-    lie wholly inside and none overlap (they may touch).
+    are completely inside and none overlap (they may touch).
 
     Args:
-        seed: The scenes depend on it alone.
+        seed: The scenes depend only on it.
         n: Number of scenes.
 
     Returns:
         Scenes of 35x35 pixels and 4 entities; factors are x and y of the top left corner of a piece's
-        bounding box in pixels, its shape (1 to 17: place in `SHAPES`), red, green and blue (0 or 1), and
+        bounding box in pixels, its shape (1 to 17: position in `SHAPES`), red, green and blue (0 or 1), and
         visibility.
     """
     shape = _integers(seed.fold(0), (n, N_PIECES), len(SHAPES))  # [n, 3]
@@ -60,11 +60,11 @@ def tetromino_scenes(seed: Seed, n: int) -> Scenes:
 
 
 def draw_tetrominoes(shape: tf.Tensor, color: tf.Tensor, corner: tf.Tensor) -> Scenes:
-    """Draws scenes of given pieces.
+    """Draws scenes with the given pieces.
 
     Args:
-        shape: int32 [n, 3], places in `SHAPES`.
-        color: int32 [n, 3], places in `COLORS`.
+        shape: int32 [n, 3], indices into `SHAPES`.
+        color: int32 [n, 3], indices into `COLORS`.
         corner: int32 [n, 3, 2], row and column of the top left corner of each bounding box.
     """
     owner, level = _paint(corner[:, :, None] + BLOCK * tf.gather(_BLOCKS, shape))  # both [n, 35, 35]
@@ -78,7 +78,7 @@ def draw_tetrominoes(shape: tf.Tensor, color: tf.Tensor, corner: tf.Tensor) -> S
 
 
 def _place(seed, shape):
-    """Row and column of the top left corner of each piece: int32 [n, 3, 2]."""
+    """Returns row and column of the top left corner of each piece: int32 [n, 3, 2]."""
     n = shape.shape[0]
     room = (SIZE + 1 - tf.gather(_EXTENT, shape))[:, None]  # [n, 1, 3, 2]
     blocks = BLOCK * tf.gather(_BLOCKS, shape)[:, None]  # [n, 1, 3, 4, 2]
@@ -99,7 +99,7 @@ def _integers(seed, shape, below):
 
 
 def _overlap(blocks):
-    """Whether any two of the pieces cover a pixel both: blocks int32 [n, T, 3, 4, 2] -> bool [n, T]."""
+    """Whether any two pieces cover the same pixel: blocks int32 [n, T, 3, 4, 2] -> bool [n, T]."""
     hits = []
     for a, b in itertools.combinations(range(N_PIECES), 2):
         apart = tf.abs(blocks[:, :, a, :, None] - blocks[:, :, b, None])  # [n, T, 4, 4, 2]

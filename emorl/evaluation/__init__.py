@@ -1,1 +1,1 @@
-"""What trained models are worth: segmentations, reconstructions, what each latent stands for."""
+"""Evaluation of trained models: segmentations, reconstructions, what each latent represents."""

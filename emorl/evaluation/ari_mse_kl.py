@@ -18,22 +18,22 @@ from emorl.metrics.segmentation import true_segmentation
 from emorl.metrics.segmentation_covering import segmentation_covering
 
 _WITHOUT_MASKS = (
-    "the data have no masks, or were not asked for them (DataConfig's masks): no ARI and no IoU are given"
+    "the data have no masks, or they were not requested (DataConfig's masks): no ARI or IoU is computed"
 )
 
 
 class SceneScores(NamedTuple):
-    """Scores of N scenes, each of its scene alone.
+    """Scores of N scenes, each of which depends only on its scene.
 
     Attributes:
-        ari: float32 [N], adjusted Rand index of the foreground's pixels, as published; None: no masks.
+        ari: float32 [N], adjusted Rand index of foreground pixels, as published; None: no masks.
         ari_all: float32 [N], of all pixels; None: no masks.
         miou: float64 [N], mean over objects of the IoU with their slots; NaN for a scene without objects;
             None: no masks.
         covering: float64 [N], segmentation covering of the objects; NaN and None as in `miou`.
-        mean_covering: float64 [N], the same with each object counting alike.
+        mean_covering: float64 [N], the same with all objects weighted equally.
         mse: float32 [N], mean squared error of the reconstruction per color value in [0, 1].
-        kl: float32 [N], KL of the final posterior to its prior, in nats; None for Slot Attention.
+        kl: float32 [N], KL from the final posterior to its prior, in nats; None for Slot Attention.
     """
 
     ari: np.ndarray | None
@@ -45,13 +45,13 @@ class SceneScores(NamedTuple):
     kl: np.ndarray | None
 
     def summary(self) -> dict[str, dict[str, float] | None]:
-        """Mean and standard deviation of each score, under the names of the tables."""
+        """Returns mean and standard deviation of each score, under the names of the tables."""
         names = {"ari": "ARI", "ari_all": "ARI_all", "miou": "mIoU", "covering": "SC"}
         names |= {"mean_covering": "mSC", "mse": "MSE", "kl": "KL"}
         return {names[score]: _mean_and_std(values) for score, values in self._asdict().items()}
 
     def text_files(self) -> dict[str, str]:
-        """The original's files by name: mean and standard deviation; none of what there is not."""
+        """Returns the original's files by name, with mean and standard deviation of scores that exist."""
         exact = "{},{}\n"
         files = {
             "ARI.txt": (self.ari, "{:.3f},{:.3f}\n"),
@@ -70,18 +70,18 @@ def ari_mse_kl(
 ) -> SceneScores:
     """Scores the first test scenes.
 
-    Predicted masks are brought to the size of the true ones where these differ (E25: CLEVR). Where the model
-    has fewer slots than a scene has objects, a warning says what that does. Without masks there are no scores
-    of them, and a warning says so.
+    Predicted masks are resized to the true ones if sizes differ (E25: CLEVR). If the model has fewer slots
+    than a scene has objects, a warning describes the effect. Without masks, their scores are missing, and a
+    warning says so.
 
     Args:
         model: EfficientMORL or Slot Attention.
-        source: The data, with "mask" where there are masks.
-        n_images: How many scenes; fewer where the set is smaller.
-        seed: Of the samples.
+        source: The data, with "mask" if there are masks.
+        n_images: Number of scenes; fewer if the set is smaller.
+        seed: Seed of the samples.
 
     Raises:
-        UserError: There is no scene, or it has a mask that is no partition.
+        UserError: There are no scenes, or a mask is not a partition.
     """
     reads = ["mask"] if has_masks(source) else []
     warning = None if reads else _WITHOUT_MASKS

@@ -1,4 +1,4 @@
-"""The scores of the CLEVRTEX benchmark on the first test scenes, of any data set with masks."""
+"""The scores of the CLEVRTEX benchmark on the first test scenes of any data set with masks."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def evaluate_clevrtex(
 ) -> dict[str, np.ndarray]:
     """Scores the first test scenes.
 
-    True masks are brought to the size of the predictions where these differ (CLEVR), as the original does.
-    Where the model has fewer slots than a scene has objects, a warning says what that does.
+    True masks are resized to the predictions if sizes differ (CLEVR), as in the original. If the model has
+    fewer slots than a scene has objects, a warning describes the effect.
 
     Args:
         model: EfficientMORL or Slot Attention.
         source: The data, with "mask".
-        n_images: How many scenes; fewer where the set is smaller.
-        seed: Of the samples.
+        n_images: Number of scenes; fewer if the set is smaller.
+        seed: Seed of the samples.
 
     Returns:
         float64 [N] for each of `emorl.metrics.clevrtex_scores.SCORES`; NaN: a mean of nothing.
 
     Raises:
-        UserError: There is no scene, or it has no mask or one that is no partition.
+        UserError: There are no scenes, or a mask is missing or not a partition.
     """
     parts, most_objects = [], 0
     for scenes, seen in over_scenes(model, source, n_images, lambda x: infer(model, x, seed), ["mask"]):

@@ -1,4 +1,4 @@
-"""DCI of slots: which latents tell of which factor of the objects (EMORL, section 4.3)."""
+"""DCI of slots: which latents predict which factors of the objects (EMORL, section 4.3)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from emorl.metrics.dci import DCI, dci
 from emorl.metrics.iou import match_slots
 from emorl.metrics.mask_resize import resize_masks
 
-_SPLIT_SEED = 5  # of objects into halves, as in the original
+_SPLIT_SEED = 5  # for splitting objects into halves, as in the original
 
 
 class MatchedObjects(NamedTuple):
-    """Objects of several scenes and the slots that stand for them.
+    """Objects of several scenes and the slots that represent them.
 
     Attributes:
         codes: float32 [M, z], the slots' posterior means (Slot Attention's slots).
         factors: float32 [M, F].
-        n_images: How many scenes were looked at.
+        n_images: Number of scenes evaluated.
     """
 
     codes: np.ndarray
@@ -38,16 +38,16 @@ def matched_objects(
 ) -> MatchedObjects:
     """Finds the slot of each object in the first test scenes, by its mask.
 
-    The masks are those of the posterior's means, at the size of the true masks (E25).
+    Masks are decoded from the posterior's means, at the size of the true masks (E25).
 
     Args:
         model: EfficientMORL or Slot Attention.
         source: The data, with "mask", "factors" and "visibility".
-        n_images: How many scenes; fewer where the set is smaller.
-        seed: Of the samples.
+        n_images: Number of scenes; fewer if the set is smaller.
+        seed: Seed of the samples.
 
     Raises:
-        UserError: There is no scene, or the data lack masks or factors.
+        UserError: There are no scenes, or the data lack masks or factors.
     """
 
     def means_and_masks(images):
@@ -74,17 +74,17 @@ def dci_of_objects(objects: MatchedObjects, kinds: Sequence[str], compat: bool =
 
     Args:
         objects: From `matched_objects`.
-        kinds: "continuous" or "discrete" for each of the first columns of the factors; others are not read.
-        compat: As the original computes it (E3); see `emorl.metrics.dci`.
-        seed: Of the trees.
+        kinds: "continuous" or "discrete" for each of the first columns of the factors; others are ignored.
+        compat: Compute it as the original does (E3); see `emorl.metrics.dci`.
+        seed: Seed of the trees.
 
     Raises:
         UserError: Too few objects were matched.
     """
     if len(objects.codes) < 4:
         raise UserError(
-            f"DCI: {len(objects.codes)} objects of {objects.n_images} images have a slot of their own, too "
-            "few to score: evaluate more images (--num_images_to_process), or train longer."
+            f"DCI: {len(objects.codes)} objects in {objects.n_images} images have their own slot, too few to "
+            "score: evaluate more images (--num_images_to_process), or train longer."
         )
     codes_train, codes_test, factors_train, factors_test = train_test_split(
         objects.codes, objects.factors[:, : len(kinds)], test_size=0.5, random_state=_SPLIT_SEED

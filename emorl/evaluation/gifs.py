@@ -1,4 +1,4 @@
-"""Moving pictures of a slot's most active latents (E22: Pillow, and no paths of a machine)."""
+"""Animations of a slot's most active latents (E22: with Pillow, without hard-coded paths)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 from PIL import Image
 
 FRAMES_PER_SECOND = 4
-#: Smaller pictures are enlarged to at least so many pixels.
+#: Smaller pictures are enlarged to at least this many pixels.
 SMALLEST_SIDE = 128
 
 
 def most_active(activeness: np.ndarray, n: int = 10) -> np.ndarray:
-    """The n latents that change images most, the most active first: [N, z] -> int [min(n, z)]."""
+    """Returns the n latents that change images most, most active first: [N, z] -> int [min(n, z)]."""
     return np.argsort(activeness.mean(axis=0), kind="stable")[::-1][:n]
 
 
 def write_gif(path: Path, pictures: np.ndarray) -> None:
-    """Writes an endless GIF of pictures, float [n, H, W, 3] in [0, 1]."""
+    """Writes a looping GIF of pictures, float [n, H, W, 3] in [0, 1]."""
     zoom = max(1, -(-SMALLEST_SIDE // pictures.shape[1]))
     pixels = (
         np.round(255.0 * np.clip(pictures, 0.0, 1.0))
@@ -26,7 +26,7 @@ def write_gif(path: Path, pictures: np.ndarray) -> None:
         .repeat(zoom, axis=1)
         .repeat(zoom, axis=2)
     )
-    # One palette for all frames, so that what does not move does not flicker.
+    # One palette for all frames, so that static pixels do not flicker.
     palette = Image.fromarray(pixels.reshape([-1, *pixels.shape[2:]])).quantize(256)
     frames = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in pixels]
     frames[0].save(

@@ -1,4 +1,4 @@
-"""What evaluation needs of EfficientMORL and of Slot Attention, under the same names."""
+"""What evaluation needs from EfficientMORL and Slot Attention, under the same names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emorl.slot_attention import SlotAttention
 
 
 class Inferred(NamedTuple):
-    """What a model makes of images.
+    """What a model infers from images.
 
     Attributes:
         slots: float32 [B, K, z], a sample of the final posterior; Slot Attention's slots.
@@ -29,7 +29,7 @@ class Inferred(NamedTuple):
 
 
 def infer(model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int | None = 0) -> Inferred:
-    """Runs a model on images [B, H, W, 3] in [0, 1], as at inference; noise is the seed's alone."""
+    """Runs a model on images [B, H, W, 3] in [0, 1], as at inference; noise depends only on the seed."""
     outputs = model(tf.cast(images, model.compute_dtype), training=False, seed=seed)
     masks = tf.exp(outputs.decoding.mask_log_probs)  # [B, K, H, W, 1]
     if isinstance(model, SlotAttention):

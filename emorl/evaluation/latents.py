@@ -1,4 +1,4 @@
-"""What single latents do: how far they reach, what moves when they move, how much (EMORL, section 4.3)."""
+"""What single latents do: their ranges, what changes with them, and how much (EMORL, section 4.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emorl.evaluation.inference import infer
 from emorl.evaluation.run_over_scenes import filled_up, images_at_a_time, over_scenes
 from emorl.metrics import disentanglement
 
-#: Scenes that ranges and activeness are measured on; as in the original.
+#: Number of scenes on which ranges and activeness are measured, as in the original.
 N_SCENES = 100
 
 
@@ -33,7 +33,7 @@ class FoundSlots(NamedTuple):
 
 
 class Traversal(NamedTuple):
-    """One slot of an image, each of its latents moved.
+    """One slot of an image, with each of its latents traversed.
 
     Attributes:
         pictures: float32 [z, n_steps, H, W, 3], the whole image with the slot's latent at each value.
@@ -58,8 +58,8 @@ def find_slots(
     Args:
         model: One of the two.
         source: The data.
-        n_images: How many scenes; fewer where the set is smaller.
-        seed: Of the samples.
+        n_images: Number of scenes; fewer if the set is smaller.
+        seed: Seed of the samples.
     """
     parts = [
         FoundSlots(scenes["image"], seen.slots, seen.reconstruction, seen.masks)
@@ -69,7 +69,7 @@ def find_slots(
 
 
 class SlotMover:
-    """Draws an image with one slot moved; only that slot is decoded again.
+    """Renders an image with one slot moved; decodes only that slot again.
 
     Args:
         model: EfficientMORL or Slot Attention.
@@ -89,20 +89,20 @@ class SlotMover:
             colors, logits = colors_and_logits(slots)  # [K, H, W, 3], [K, H, W, 1]
             moves = tf.range(len(slots))[:, None, None, None] == slot  # [K, 1, 1, 1]
             logits = tf.where(moves, tf.constant(-np.inf, logits.dtype), logits)
-            weighed = tf.nn.softmax(logits, axis=0) * colors  # [K, H, W, 3]; of a single slot NaN
+            weighed = tf.nn.softmax(logits, axis=0) * colors  # [K, H, W, 3]; NaN for a single slot
             weighed = tf.where(moves, tf.zeros_like(weighed), weighed)
             return tf.reduce_sum(weighed, axis=0), tf.reduce_logsumexp(logits, axis=0)  # [H, W, 3], [H, W, 1]
 
         @tf.function
         def with_moved(slots, mixed, total_logit):
             colors, logits = colors_and_logits(slots)  # [n, H, W, 3], [n, H, W, 1]
-            mask = tf.sigmoid(logits - total_logit)  # [n, H, W, 1]: of two, the slot and all the others
+            mask = tf.sigmoid(logits - total_logit)  # [n, H, W, 1]: of two, the slot and all others
             return tf.cast(mask * colors + (1.0 - mask) * mixed, tf.float32)
 
         self._others, self._with_moved = others, with_moved
 
     def __call__(self, slots: np.ndarray, slot: int, values: np.ndarray) -> np.ndarray:
-        """Moves one latent of one slot after the other.
+        """Moves the latents of one slot, one after the other.
 
         Args:
             slots: float [K, z] of one image.
@@ -131,14 +131,14 @@ def activeness(
     seed: int = 0,
     moved: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How much images change as each latent of one of their slots runs over its range.
+    """Measures how much images change as each latent of one of their slots runs over its range.
 
     Args:
-        move: Draws them.
+        move: Renders them.
         slots: float [N, K, z], of N images.
         ranges: [z, 2], from `emorl.metrics.disentanglement.latent_ranges`.
-        seed: Of which slot moves.
-        moved: int [N], which slot of each image moves, in place of chance.
+        seed: Seed of the choice of slots.
+        moved: int [N], which slot of each image moves; by default, a random one.
 
     Returns:
         float32 [N, z], variance over six values, mean over pixels and colors.
@@ -153,14 +153,14 @@ def activeness(
 def traversals(
     move: SlotMover, found: FoundSlots, slot: int, ranges: np.ndarray, n_steps: int = 8
 ) -> list[Traversal]:
-    """Moves every latent of one slot of each image, for pictures.
+    """Moves every latent of one slot of each image, for plots.
 
     Args:
-        move: Draws them.
+        move: Renders them.
         found: The images.
         slot: Which slot moves.
         ranges: [z, 2], from `emorl.metrics.disentanglement.latent_ranges`.
-        n_steps: Number of values, about the middle of the range (`traversal_values`).
+        n_steps: Number of values around the middle of the range (`traversal_values`).
 
     Raises:
         UserError: There is no such slot.

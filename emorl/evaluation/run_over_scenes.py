@@ -1,6 +1,6 @@
-"""Runs a model over the first test scenes, so many at a time as its size allows.
+"""Runs a model over the first test scenes, as many at a time as its size allows.
 
-That number does not depend on how the data are batched, so results do not either, to the last bit.
+That number does not depend on how the data are batched, so neither do results, bit for bit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from discovery import Batch, DataSource, TrainableModel, UserError
 
-#: Most images at a time, and most pixels of all their slots: a few hundred MB of a decoder's activations.
+#: Maximum images at a time, and pixels of all their slots: a few hundred MB of a decoder's activations.
 MOST_IMAGES, MOST_PIXELS = 16, 2**19
 
 
@@ -24,20 +24,20 @@ def over_scenes(
     compute: Callable[[tf.Tensor], Any],
     reads: Iterable[str] = (),
 ) -> Iterator[tuple[Batch, Any]]:
-    """Yields what `compute`, compiled once, makes of the first test scenes.
+    """Yields what `compute`, compiled once, returns for the first test scenes.
 
     Args:
         model: EfficientMORL or Slot Attention.
         source: The data.
-        n_images: How many scenes; fewer where the set is smaller.
+        n_images: Number of scenes; fewer if the set is smaller.
         compute: images [b, H, W, 3] -> a structure of tensors [b, ...] (and of None).
-        reads: What else of the batches is needed, beside "image".
+        reads: What else is needed of the batches, besides "image".
 
     Yields:
-        Scenes and what was computed of them, of the same number of rows.
+        Scenes and what was computed from them, with the same number of rows.
 
     Raises:
-        UserError: There is no scene, or the data lack what is needed.
+        UserError: There are no scenes, or the data lack what is needed.
     """
     if n_images < 1:
         raise UserError(f"--num_images_to_process={n_images}: must be positive.")
@@ -46,8 +46,8 @@ def over_scenes(
     lacking = [name for name in names if name not in scenes.element_spec]
     if lacking:
         raise UserError(
-            f"the data hold no {' and no '.join(lacking)}, which this evaluation needs: take data that do, "
-            "and ask for them (DataConfig's masks and factors)."
+            f"the data hold no {' and no '.join(lacking)}, which this evaluation needs: use data that do, "
+            "and request them (DataConfig's masks and factors)."
         )
     size = images_at_a_time(model)
     scenes = scenes.map(lambda batch: {name: batch[name] for name in names})
@@ -60,7 +60,7 @@ def over_scenes(
         computed = compiled(filled_up(scene["image"], size))
         yield scene, tf.nest.map_structure(lambda rows, n=n: None if rows is None else rows[:n], computed)
     if not found:
-        raise UserError("the test set holds no scene: check the data set.")
+        raise UserError("the test set holds no scenes: check the data set.")
 
 
 def has_masks(source: DataSource) -> bool:
@@ -69,11 +69,11 @@ def has_masks(source: DataSource) -> bool:
 
 
 def images_at_a_time(model: TrainableModel) -> int:
-    """How many images a model takes at a time in evaluation."""
+    """Returns how many images a model takes at a time in evaluation."""
     return max(1, min(MOST_IMAGES, MOST_PIXELS // (model.config.K * model.config.size**2)))
 
 
 def filled_up(rows: tf.Tensor, n: int) -> tf.Tensor:
-    """Repeats the first row at the end, up to n rows: every call has the shape that was compiled."""
+    """Pads with copies of the first row to n rows, so that every call has the shape that was compiled."""
     missing = n - int(rows.shape[0])
     return tf.concat([rows, tf.repeat(rows[:1], missing, axis=0)], axis=0) if missing else rows

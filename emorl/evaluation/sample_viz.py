@@ -1,4 +1,4 @@
-"""Everything between an image and its slots, as arrays: what the original pickles, for `numpy.load` (E21)."""
+"""Everything between an image and its slots, as arrays for `numpy.load`; the original pickles it (E21)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from emorl.metrics.segmentation import true_segmentation
 
 
 class Sample(NamedTuple):
-    """One scene and how its slots come about.
+    """One scene, and how its slots are inferred.
 
     Attributes:
         image: float32 [H, W, 3] in [0, 1].
         labels: int32 [H', W'], the true entity of each pixel; None: there are no masks.
-        n_entities: How many entities there can be.
-        views: Of this image, without the batch's axis.
-        names: A name for each row of a picture.
+        n_entities: Maximum number of entities.
+        views: Of this image, without the batch axis.
+        names: The name of each row of a picture.
     """
 
     image: np.ndarray
@@ -31,9 +31,9 @@ class Sample(NamedTuple):
     names: list[str]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays under the original's names, with its axis for a batch of one.
+        """Returns the arrays under the original's names, with its axis for a batch of one.
 
-        Where there are more stages than maps of attention, the last map stands for the others.
+        If there are more stages than attention maps, the last map is repeated.
         """
         views = self.views
         maps = len(views.attention)
@@ -61,16 +61,16 @@ class Sample(NamedTuple):
 def samples(
     model: TrainableModel, source: DataSource, n_images: int = 10, seed: Seed | int = 0
 ) -> Iterator[Sample]:
-    """Yields what becomes of the first test scenes, one after the other.
+    """Yields samples of the first test scenes, one after the other.
 
     Args:
         model: EfficientMORL or Slot Attention.
-        source: The data, with "mask" where there are masks.
-        n_images: How many scenes; fewer where the set is smaller.
-        seed: Of the samples.
+        source: The data, with "mask" if there are masks.
+        n_images: Number of scenes; fewer if the set is smaller.
+        seed: Seed of the samples.
 
     Raises:
-        UserError: There is no scene, or it has a mask that is no partition.
+        UserError: There are no scenes, or a mask is not a partition.
     """
     reads = ["mask"] if has_masks(source) else []
     for scenes, views in over_scenes(model, source, n_images, lambda x: stage_views(model, x, seed), reads):

@@ -1,4 +1,4 @@
-"""How the slots of images come about, stage by stage: what pictures show and `sample_viz` stores."""
+"""How the slots of images are inferred, stage by stage: what plots show and `sample_viz` stores."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from emorl.slot_attention import SlotAttention
 
 
 class StageViews(NamedTuple):
-    """What can be seen of T stages: EfficientMORL has L layers, then I refinements; Slot Attention has one.
+    """What T stages look like: EfficientMORL has L layers, then I refinements; Slot Attention has one stage.
 
     Attributes:
-        masks: float32 [B, T, K, H, W, 1], how likely a pixel is a slot's; they sum to 1 over slots.
+        masks: float32 [B, T, K, H, W, 1], probability that a pixel belongs to a slot; sums to 1 over slots.
         mask_log_probs: their logarithms.
         slots: float32 [B, T, K, H, W, 3] in [0, 1], each slot's colors where its mask is, on white.
         reconstruction: float32 [B, T, H, W, 3] in [0, 1].
@@ -37,7 +37,7 @@ def stage_views(
     if isinstance(model, SlotAttention):
         decodings, attention = [outputs.decoding], outputs.attentions
     else:
-        # The last layer's sample is what the first stage decodes.
+        # The first stage decodes the last layer's sample.
         decodings = [*model.decode_layers(outputs)[:-1], *(stage.decoding for stage in outputs.stages)]
         attention = [layer.attention for layer in outputs.layers]
     means = tf.stack([decoding.means for decoding in decodings], axis=1)  # [B, T, K, H, W, 3]
@@ -51,7 +51,7 @@ def stage_views(
 
 
 def stage_names(model: TrainableModel, views: StageViews) -> list[str]:
-    """Names each row of a picture: attention fills the first A of them, what is decoded the last T."""
+    """Names each row of a picture: attention fills the first A of them, decodings the last T."""
     n_decoded, n_attended = views.masks.shape[1], views.attention.shape[1]
     if isinstance(model, SlotAttention):
         return [f"iteration {i + 1}" for i in range(n_attended)]

@@ -1,4 +1,4 @@
-"""The adjusted Rand index: how well two ways to group pixels agree, corrected for chance."""
+"""The adjusted Rand index: how well two groupings of pixels agree, corrected for chance."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def adjusted_rand_index(
     Args:
         true_mask: Ground truth in any encoding of `true_segmentation`; entity 0 is the background.
         pred_mask: Predictions in any encoding of `predicted_segmentation`, of the same height and width.
-        foreground_only: Whether pixels of the background are left out, as in the published scores.
-        as_run: Where the index is 0/0, which means that both groupings are the same trivial one, scikit-learn
-            scores 1; True scores 0 as the original program does, but for a single group in both (1).
+        foreground_only: Whether background pixels are left out, as in the published scores.
+        as_run: If the index is 0/0, which means that both groupings are the same trivial one, scikit-learn
+            scores 1; True scores 0 as the original program does, except for a single group in both (1).
 
     Returns:
         float32 [B], 1 for equal groupings, about 0 for chance; may be negative.

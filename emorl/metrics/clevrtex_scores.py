@@ -15,10 +15,10 @@ SCORES = ("MSE", "acc", "mIoU", "mIoU_fg", "mIoU_gt", "DICE", "DICE_FG", "ARI", 
 def clevrtex_scores(
     image: tf.Tensor, reconstruction: tf.Tensor, true_mask: tf.Tensor, pred_mask: tf.Tensor
 ) -> dict[str, np.ndarray]:
-    """Scores images; each score depends on its image alone.
+    """Scores images; each score depends only on its image.
 
-    Slots and entities are matched one to one, so that the sum of their intersections over union is largest;
-    the shorter of the two lists is filled up with empty masks.
+    Slots and entities are matched one to one, so as to maximize the sum of their intersections over union;
+    the shorter of the two lists is padded with empty masks.
 
     Args:
         image: float32 [B, H, W, 3] in [0, 1].
@@ -28,8 +28,8 @@ def clevrtex_scores(
 
     Returns:
         float64 [B] for each of `SCORES`. MSE is summed over pixels and channels; acc is whether the number of
-        masks is right; mIoU and DICE are means over pairs of which one is not empty, `_fg` without the
-        ground's, `_gt` per true entity; ARI_FG leaves the ground's pixels out. NaN: a mean of nothing.
+        masks is correct; mIoU and DICE are means over pairs that are not both empty, `_fg` without the
+        ground's, `_gt` per true entity; ARI_FG leaves out the ground's pixels. NaN: a mean over nothing.
     """
     true, predicted = true_segmentation(true_mask), predicted_segmentation(pred_mask)
     shared = overlaps(true, predicted).numpy()  # [B, E, K]
@@ -45,9 +45,9 @@ def clevrtex_scores(
 
 
 def resize_labels(true_mask: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Brings true masks to the size of predictions, by the nearest pixel up and left: int32 [B, *size].
+    """Resizes true masks to the predictions, by the nearest pixel up and left: int32 [B, *size].
 
-    The original scores CLEVR so, whose masks have 192 pixels and whose predictions 128.
+    The original scores CLEVR in this way, with masks of 192 pixels and predictions of 128.
     """
     labels = true_segmentation(true_mask).labels
     for axis, n in enumerate(size, start=1):
@@ -56,9 +56,9 @@ def resize_labels(true_mask: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 
 
 def _matched_scores(shared):
-    """Scores of one image from its overlaps [E, K]."""
+    """Returns the scores of one image from its overlaps [E, K]."""
     true_area, pred_area = shared.sum(axis=1), shared.sum(axis=0)
-    # As many masks as the benchmark has for an image of its own, since ties are broken by position.
+    # As many masks as the benchmark has for its own images, since ties are broken by position.
     n = max(1 + int(np.flatnonzero(true_area).max()), len(pred_area))
     square = np.zeros([n, n])
     square[: len(true_area), : len(pred_area)] = shared[:n]

@@ -13,13 +13,13 @@ from discovery import UserError
 
 
 class DCI(NamedTuple):
-    """Scores of a representation; all but informativeness lie in [0, 1].
+    """Scores of a representation; all except informativeness are in [0, 1].
 
     Attributes:
-        disentanglement: Whether each code tells of one factor alone.
-        completeness: Whether each factor is told by one code alone.
-        informativeness_train: Mean over factors: accuracy where discrete, R^2 where continuous.
-        informativeness_test: The same of codes that the trees were not fitted to.
+        disentanglement: Whether each code predicts only one factor.
+        completeness: Whether each factor is predicted by only one code.
+        informativeness_train: Mean over factors: accuracy if discrete, R^2 if continuous.
+        informativeness_test: The same for held-out codes, to which the trees were not fitted.
         informativeness_per_factor: float64 [F], of the test codes.
         importance: float64 [D, F], how much each code is used to predict each factor.
     """
@@ -41,7 +41,7 @@ def dci(
     compat: bool = False,
     seed: int = 0,
 ) -> DCI:
-    """Fits gradient-boosted trees from codes to each factor, and scores how their importances are spread.
+    """Fits gradient-boosted trees from codes to each factor, and scores how their importances spread.
 
     Args:
         codes_train: float [n, D].
@@ -49,14 +49,14 @@ def dci(
         codes_test: float [m, D].
         factors_test: float [m, F].
         kinds: "continuous" or "discrete" for each factor.
-        compat: As the original computes it (E3): the first factor's kind of estimator serves for all, its
-            seed runs on from factor to factor, and informativeness is how often a prediction equals the
-            factor to the last bit.
-        seed: Of the trees.
+        compat: Compute it as the original does (E3): the first factor's kind of estimator is used for all,
+            its random state continues from factor to factor, and informativeness is how often a prediction
+            equals the factor bit for bit.
+        seed: Seed of the trees.
 
     Raises:
-        UserError: NaN or infinity, shapes that do not fit, or `compat` with a first factor that is discrete
-            and a later one that is not.
+        UserError: NaN or infinity, shapes that do not match, or `compat` with a first factor that is
+            discrete and a later one that is not.
     """
     _check(codes_train, factors_train, codes_test, factors_test, kinds)
     if compat and kinds[0] == "discrete" and "continuous" in kinds:
@@ -66,7 +66,7 @@ def dci(
     for factor, kind in enumerate(kinds):
         model = _estimator(kinds[0] if compat else kind, shared_random if compat else seed)
         y_train, y_test = factors_train[:, factor], factors_test[:, factor]
-        if len(np.unique(y_train)) == 1:  # there is nothing to learn, and trees refuse to
+        if len(np.unique(y_train)) == 1:  # there is nothing to learn, and trees raise an error
             columns.append(np.zeros(codes_train.shape[1]))
             train.append(1.0)
             test.append(float(np.mean(y_test == y_train[0])))
@@ -87,13 +87,13 @@ def dci(
 
 
 def disentanglement(importance: np.ndarray) -> float:
-    """One minus the entropy over factors of each code, weighed by importance: [D, F] -> scalar."""
+    """One minus the entropy over factors of each code, weighted by importance: [D, F] -> scalar."""
     per_code = 1.0 - scipy.stats.entropy(importance.T + 1e-11, base=importance.shape[1])  # [D]
     return _weighted(per_code, importance.sum(axis=1))
 
 
 def completeness(importance: np.ndarray) -> float:
-    """One minus the entropy over codes of each factor, weighed by importance: [D, F] -> scalar."""
+    """One minus the entropy over codes of each factor, weighted by importance: [D, F] -> scalar."""
     per_factor = 1.0 - scipy.stats.entropy(importance + 1e-11, base=importance.shape[0])  # [F]
     return _weighted(per_factor, importance.sum(axis=0))
 
@@ -119,5 +119,5 @@ def _check(codes_train, factors_train, codes_test, factors_test, kinds):
             )
         if not (np.isfinite(codes).all() and np.isfinite(factors).all()):
             raise UserError(
-                f"DCI: {name} codes or factors hold NaN or infinity; is the model's training broken?"
+                f"DCI: {name} codes or factors contain NaN or infinity; is the model's training broken?"
             )

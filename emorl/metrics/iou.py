@@ -1,4 +1,4 @@
-"""Intersection over union of objects and slots, and which slot stands for which object."""
+"""Intersection over union of objects and slots, and which slot represents which object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Matching(NamedTuple):
 
 
 def iou_matrix(true_mask: tf.Tensor, pred_mask: tf.Tensor) -> tf.Tensor:
-    """Intersection over union of every pair: float64 [B, E, K] in [0, 1]; 0 where both are empty.
+    """Returns the intersection over union of every pair: float64 [B, E, K] in [0, 1]; 0 if both are empty.
 
     Args:
         true_mask: In any encoding of `true_segmentation`.
@@ -41,17 +41,17 @@ def match_slots(
     min_pixels: int = 50,
     min_iou: float = 0.1,
 ) -> list[Matching]:
-    """Assigns slots to objects one to one, so that the sum of their IoU is largest (the original's DCI).
+    """Assigns slots to objects one to one, so as to maximize the sum of their IoU (the original's DCI).
 
     Args:
         true_mask: In any encoding of `true_segmentation`, E entities.
         pred_mask: In any encoding of `predicted_segmentation`, K slots.
-        presence: [B, E], whether an entity is in the scene; what stands for the background is not read.
+        presence: [B, E], whether an entity is in the scene; the background's is ignored.
         min_pixels: Objects with fewer visible pixels are left out.
-        min_iou: Pairs with less in common are left out.
+        min_iou: Pairs with less overlap are left out.
 
     Returns:
-        One `Matching` per image. Where there are more objects than slots, a warning, and K of them at most.
+        One `Matching` per image. If there are more objects than slots, a warning, and at most K pairs.
     """
     shared = overlaps(true_segmentation(true_mask), predicted_segmentation(pred_mask)).numpy()  # [B, E, K]
     iou = _iou(shared).numpy()
@@ -69,9 +69,9 @@ def match_slots(
 
 
 def mean_iou(true_mask: tf.Tensor, pred_mask: tf.Tensor) -> np.ndarray:
-    """Mean over the visible objects of the IoU with their slots, matched one to one: float64 [B].
+    """Returns the mean over visible objects of the IoU with their slots, matched one to one: float64 [B].
 
-    An object without a slot counts as 0; an image without objects is NaN.
+    An object without a slot counts as 0; an image without objects gives NaN.
     """
     shared = overlaps(true_segmentation(true_mask), predicted_segmentation(pred_mask)).numpy()  # [B, E, K]
     scores = []
@@ -83,7 +83,7 @@ def mean_iou(true_mask: tf.Tensor, pred_mask: tf.Tensor) -> np.ndarray:
 
 
 def too_few_slots(n_objects: int, n_slots: int) -> str | None:
-    """Says what it does to the metrics that a model has fewer slots than a scene has objects, if it has."""
+    """Describes the effect on metrics if a model has fewer slots than a scene has objects; otherwise None."""
     if n_slots >= n_objects:
         return None
     return (

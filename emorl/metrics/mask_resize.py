@@ -12,7 +12,7 @@ def resize_masks(masks: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 
     Args:
         masks: float [B, K, H, W, 1].
-        size: Height and width of the true masks; nothing happens where they are H and W.
+        size: Height and width of the true masks; nothing changes if they are H and W.
 
     Returns:
         float32 [B, K, *size, 1].

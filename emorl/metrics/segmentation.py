@@ -1,4 +1,4 @@
-"""Masks in any of their encodings to one label per pixel, and how labels overlap."""
+"""Converts masks in any encoding to one label per pixel, and counts how labels overlap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Segmentation(NamedTuple):
 
     Attributes:
         labels: int32 [B, H, W], in [0, n).
-        n: Number of groups, of which some may be empty.
+        n: Number of groups, some of which may be empty.
     """
 
     labels: tf.Tensor
@@ -29,7 +29,7 @@ def true_segmentation(masks: tf.Tensor) -> Segmentation:
             [B, E, H, W], [B, E, 1, H, W] or [B, E, H, W, 1], with 0 and 1 or 0 and 255.
 
     Raises:
-        UserError: The masks are no partition (checked outside of graphs alone).
+        UserError: The masks are not a partition (only checked outside of graphs).
     """
     masks = tf.convert_to_tensor(masks)
     stacked = _stacked(masks)
@@ -42,7 +42,7 @@ def true_segmentation(masks: tf.Tensor) -> Segmentation:
 
 
 def predicted_segmentation(masks: tf.Tensor) -> Segmentation:
-    """Gives each pixel to its likeliest slot, the first among equals.
+    """Assigns each pixel to its likeliest slot, the first one among equals.
 
     Args:
         masks: Probabilities or their logarithms, [B, K, H, W, 1], [B, K, 1, H, W] or [B, K, H, W]; or labels
@@ -60,7 +60,7 @@ def overlaps(true: Segmentation, predicted: Segmentation) -> tf.Tensor:
     if not true.labels.shape[1:].is_compatible_with(predicted.labels.shape[1:]):
         raise UserError(
             f"true masks of {true.labels.shape[1:]} pixels, but predictions of {predicted.labels.shape[1:]}: "
-            "bring the predictions to the masks' size first (resize_masks)."
+            "resize the predictions to the masks first (resize_masks)."
         )
     # Counts below 2^24 are exact in float32, and a product of zeros and ones is exact in any precision.
     in_true = tf.one_hot(true.labels, true.n)  # [B, H, W, E]
@@ -69,7 +69,7 @@ def overlaps(true: Segmentation, predicted: Segmentation) -> tf.Tensor:
 
 
 def _stacked(masks):
-    """Masks of one entity each as [B, E, H, W]; None for labels."""
+    """Returns masks of one entity each as [B, E, H, W]; None for labels."""
     rank = masks.shape.rank
     if rank == 5:
         return _without_channel(masks)

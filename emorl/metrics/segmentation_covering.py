@@ -1,4 +1,4 @@
-"""Segmentation covering: how well the best slot of each object covers it, whatever else that slot covers."""
+"""Segmentation covering: how well the best slot of each object covers it, whatever else it covers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emorl.metrics.segmentation import true_segmentation
 
 
 def segmentation_covering(true_mask: tf.Tensor, pred_mask: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the visible objects r of max_k IoU(r, slot k), with and without their areas as weights.
+    """Returns the mean over visible objects r of max_k IoU(r, slot k), with and without area weights.
 
     SC = sum_r |r| max_k IoU(r, k) / sum_r |r| and mSC = mean_r max_k IoU(r, k), over foreground objects
     (Arbelaez et al., IEEE PAMI 2011; Engelcke et al., GENESIS, ICLR 2020). Unlike in `mean_iou`, several

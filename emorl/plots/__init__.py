@@ -1,4 +1,4 @@
-"""Pictures of slots: arrays in, uint8 images [height, width, 3] out."""
+"""Plots of slots: arrays in, uint8 images [height, width, 3] out."""
 
 from emorl.plots.scene_pictures import scenes_picture
 from emorl.plots.slots import emorl_plots, stages_picture

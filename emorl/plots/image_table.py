@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 GAP = 2  # pixels between tiles
 FONT_SIZE = 12
-#: Widest table, in pixels, that blocks stand side by side in, and that tiles are enlarged for.
+#: Maximum width of a table, in pixels, up to which blocks are side by side and tiles are enlarged.
 FULL_WIDTH = 1900
 
 _BLOCK_GAP = 14
-_GAP_GREY = 205  # so that the edge of a white tile shows
+_GAP_GREY = 205  # so that the edge of a white tile is visible
 _TOP = FONT_SIZE + 8  # for a block's title
 
 
@@ -22,7 +22,7 @@ class Block(NamedTuple):
     """Columns of a table that belong together.
 
     Attributes:
-        title: What stands above them.
+        title: The text above them.
         tiles: float [R, N, H, W, C] in [0, 1], C of 1 or 3; values outside are clipped. A tile of NaN is left
             out.
     """
@@ -34,12 +34,12 @@ class Block(NamedTuple):
 def image_table(
     blocks: Sequence[Block], row_names: Sequence[str] = (), zoom: int | None = None
 ) -> np.ndarray:
-    """Draws blocks of the same rows on white: side by side, on several lines where one is too wide.
+    """Draws blocks of the same rows on white, side by side, on several lines if one would be too wide.
 
     Args:
         blocks: What to draw.
         row_names: What to write left of each row.
-        zoom: Pixels per pixel; absent: up to 4, as fits a screen.
+        zoom: Pixels per pixel; by default up to 4, as fits a screen.
 
     Returns:
         uint8 [height, width, 3].
@@ -51,7 +51,7 @@ def image_table(
 
 
 def below_each_other(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Stacks pictures, uint8 [height, width, 3], on white."""
+    """Stacks pictures, uint8 [height, width, 3], vertically on white."""
     width = max(picture.shape[1] for picture in pictures)
     padded = [
         np.pad(
@@ -72,7 +72,7 @@ def as_pixels(image: np.ndarray) -> np.ndarray:
 
 
 def text_width(text: str) -> int:
-    """Width of a label in pixels."""
+    """Returns the width of a label in pixels."""
     return int(_font().getlength(text))
 
 
@@ -105,7 +105,7 @@ def _draw_line(blocks, row_names, left, zoom):
 
 
 def _width(block, zoom):
-    """Of a block's picture: its tiles, or its title where that is wider."""
+    """Returns the width of a block's picture: of its tiles, or of its title if that is wider."""
     return max(block.tiles.shape[1] * (zoom * block.tiles.shape[3] + GAP), text_width(block.title))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of scenes: what a data set looks like, and what belongs together in it."""
+"""Pictures of scenes: images of a data set, and their segmentations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from emorl.plots.image_table import Block, image_table
 from emorl.plots.segmentation_colors import segmentation_colors
 
-_WIDTH = 96  # of a tile, at most, where pixels are enlarged
+_WIDTH = 96  # maximum width of a tile with enlarged pixels
 
 
 def scenes_picture(images: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
-    """Draws scenes side by side, each above its true segmentation where there is one.
+    """Draws scenes side by side, each above its true segmentation if there is one.
 
     Args:
         images: uint8 [N, H, W, C], C of 1 or 3.

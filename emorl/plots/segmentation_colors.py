@@ -1,4 +1,4 @@
-"""Segmentations as pictures: a color for each group."""
+"""Segmentations as pictures, with a color for each group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def segmentation_colors(labels: np.ndarray, background: bool = False) -> np.ndar
         background: Whether group 0 is black.
 
     Returns:
-        float32 [..., H, W, 3] in [0, 1]; neighbouring numbers have hues far apart.
+        float32 [..., H, W, 3] in [0, 1]; neighboring numbers have distant hues.
     """
     hues = (np.arange(int(labels.max()) + 1) * _GOLDEN_RATIO) % 1.0
     colors = np.array([colorsys.hsv_to_rgb(hue, 0.65, 0.95) for hue in hues], np.float32)

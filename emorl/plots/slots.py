@@ -1,4 +1,4 @@
-"""Pictures of slots: what each sees and paints, stage by stage as in EMORL's figure 6."""
+"""Pictures of slots: what each attends to and renders, stage by stage, as in EMORL's figure 6."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from emorl.plots.segmentation_colors import segmentation_colors
 def emorl_plots(
     model: TrainableModel, batch: Batch, n_examples: int = 4, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Draws what EfficientMORL or Slot Attention makes of the first images of a batch.
+    """Draws what EfficientMORL or Slot Attention infers from the first images of a batch.
 
     Args:
         model: One of the two.
         batch: "image" float32 [B, H, W, 3] in [0, 1] and, optionally, "mask" in any encoding of the metrics.
-        n_examples: How many images.
-        seed: Of the samples.
+        n_examples: Number of images.
+        seed: Seed of the samples.
 
     Returns:
-        "reconstructions", "slots", "masks" and (where there are layers) "attention", a row for each image;
-        "stages", a row for each stage of the first image; uint8 [height, width, 3].
+        "reconstructions", "slots", "masks" and (if there are layers) "attention", with a row per image;
+        "stages", with a row per stage of the first image; uint8 [height, width, 3].
     """
     images = tf.convert_to_tensor(batch["image"])[:n_examples]
     views = StageViews(*(view.numpy() for view in stage_views(model, images, seed)))
@@ -59,7 +59,7 @@ def stages_picture(image: np.ndarray, views: StageViews, names: list[str]) -> np
 
     Args:
         image: float32 [H, W, 3] in [0, 1].
-        views: Of that image, without the batch's axis.
+        views: Of that image, without the batch axis.
         names: From `stage_names`.
 
     Returns:
@@ -91,7 +91,7 @@ def _true_segmentation(true_mask, images):
 
 
 def _rows(tiles, n_rows, at_end=True):
-    """Fills tiles [T, N, H, W, C] up with empty rows."""
+    """Pads tiles [T, N, H, W, C] with empty rows."""
     missing = n_rows - len(tiles)
     rows = [(missing, 0) if at_end else (0, missing)] + [(0, 0)] * (tiles.ndim - 1)
     return np.pad(tiles.astype(np.float32), rows, constant_values=np.nan)

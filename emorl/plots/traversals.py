@@ -1,4 +1,4 @@
-"""Pictures of latent traversals: a row for each latent, a column for each of its values."""
+"""Pictures of latent traversals: one row per latent, one column per value."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from emorl.evaluation.latents import Traversal
 from emorl.plots.image_table import FULL_WIDTH, GAP, Block, below_each_other, image_table
 from emorl.plots.slots import segmentation_picture
 
-_NAME_WIDTH = 40  # of a latent's number and the gap before it, about
-_HEAD = 128  # height of the pictures at the top, at least where they are enlarged
+_NAME_WIDTH = 40  # approximately, of a latent's number and the gap before it
+_HEAD = 128  # height up to which the pictures at the top are enlarged
 
 
 def traversal_picture(moved: Traversal, slot: int) -> np.ndarray:
-    """Draws the image, what the model makes of it, and each latent of one slot moved.
+    """Draws the image, what the model infers from it, and each latent of one slot moved.
 
     Args:
         moved: The pictures.

@@ -21,14 +21,14 @@ from emorl.seeded_models import make_efficient_morl, make_slot_attention
         ({"input_size": (3, 32, 64)}, "input_size is 32 x 64; images must be square"),
         ({"input_size": (1, 32, 32)}, "input_size has 1 channels; the models take color images"),
         ({"input_size": (32, 32)}, r"input_size must be \[3, H, W\], not \[32, 32\]"),
-        ({"image_decoder": "big"}, "'big' renders 96 x 96 pixels; for 64 x 64 take 'iodine' or 'small'"),
+        ({"image_decoder": "big"}, "'big' renders 96 x 96 pixels; for 64 x 64 use 'iodine' or 'small'"),
         ({"image_decoder": "huge"}, "image_decoder must be one of small, iodine, big, not 'huge'"),
         ({"image_likelihood": "gmm"}, "image_likelihood must be one of Gaussian, GMM, not 'gmm'"),
         ({"log_scale": float("nan")}, "log_scale must be a finite number, not nan"),
         ({"geco_warm_start": -1}, "geco_warm_start must be an integer of at least 0, not -1"),
         ({"geco_ema_alpha": 1.5}, "geco_ema_alpha must be from 0 to 1, not 1.5"),
         ({"kl_beta_init": -1}, "kl_beta_init must be at least 0, not -1"),
-        ({"bottom_up_prior": True}, "bottom_up_prior and reverse_prior_plusplus exclude each other"),
+        ({"bottom_up_prior": True}, "bottom_up_prior and reverse_prior_plusplus are mutually exclusive"),
     ],
 )
 def test_bad_options(options, message):

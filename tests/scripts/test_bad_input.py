@@ -76,7 +76,11 @@ MISTAKES = {
     "--model=constellation --dataset=constellation --part_lr=1e-4": ("--part_lr=0.0001", "no part capsules"),
     "--model=constellation --dataset=constellation --objects_from=9": ("--objects_from=9", "no part"),
     "--objects_from=-1": ("objects_from must be an integer of at least 0, not -1",),
-    "--objects_from=9 --parts_until=8": ("--parts_until=8", "nothing would learn", "set --objects_from to at most 8"),
+    "--objects_from=9 --parts_until=8": (
+        "--parts_until=8",
+        "nothing would learn",
+        "set --objects_from to at most 8",
+    ),
     "--parts_until=8 --vote_type=soft": ("--vote_type=soft", "cannot learn alone", "--vote_type=enc"),
     "--checkpoint={files}": ("there is no snapshot", "holds: none"),
     "--checkpoint={logdir}/tiny": ("--overwrite clears", "is in it"),

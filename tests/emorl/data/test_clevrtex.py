@@ -95,7 +95,7 @@ def test_out_of_distribution_scenes_are_for_testing(folder):
         path.rename(path.with_name(path.name.replace("full", "outd")))
     source = load(config(folder, clevrtex_variant="outd"))
     assert sum(len(batch["image"]) for batch in take(source.whole("valid"))) == N
-    with pytest.raises(UserError, match="for testing alone"):
+    with pytest.raises(UserError, match="only for testing"):
         source.train(0)
 
 
@@ -110,5 +110,5 @@ def test_wrong_folders(folder):
     with pytest.raises(UserError, match=r"000000_flat\.png: cannot be read"):
         load(DataConfig("clevrtex", str(folder), masks=True)).whole("valid")
     (at / "CLEVRTEX_full_000003.png").unlink()
-    with pytest.raises(UserError, match="1 scenes lack, the first is number 000003"):
+    with pytest.raises(UserError, match="1 scenes are missing; the first is number 000003"):
         load(config(folder))

@@ -211,7 +211,7 @@ def test_a_set_that_claims_more_than_its_file_can_hold(tmp_path):
         file.create_dataset(
             "train/imgs", (10**9, 6, 6, 3), np.uint8, chunks=(50, 6, 6, 3), compression="gzip"
         )
-    with pytest.raises(UserError, match=r"/train/imgs: shape \(1000000000, 6, 6, 3\) does not fit in it"):
+    with pytest.raises(UserError, match=r"/train/imgs: shape \(1000000000, 6, 6, 3\) does not fit into it"):
         load(DataConfig(data_path=str(path)))
 
 

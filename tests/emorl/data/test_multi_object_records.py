@@ -143,7 +143,7 @@ def test_a_data_set_of_the_collection_that_is_not_read_is_named(tmp_path):
     record = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
     with tf.io.TFRecordWriter(str(tmp_path / "a"), "GZIP") as writer:
         writer.write(record)
-    with pytest.raises(UserError, match="holds Objects Room, which is not read here; supported are tetromin"):
+    with pytest.raises(UserError, match="holds Objects Room, which is not supported; supported are tetromin"):
         load(DataConfig("multi_dsprites", str(tmp_path / "a")))
 
 

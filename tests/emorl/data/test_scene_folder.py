@@ -107,10 +107,10 @@ MISTAKES = {
     r"masks/001.png: cannot be read as PNG or JPEG": spoil(
         lambda folder: (folder / "masks" / "001.png").write_bytes(b"")
     ),
-    "holds sub-folders a, b, but scenes have no classes": lambda folder: [
+    "holds subfolders a, b, but scenes have no classes": lambda folder: [
         write(folder / name, 10, masks=False) for name in "ab"
     ],
-    "masks: masks of these scenes belong into .*/train/masks and .*/valid/masks": lambda folder: [
+    "masks: masks of these scenes belong in .*/train/masks and .*/valid/masks": lambda folder: [
         write(folder / "train", 3, masks=False),
         write(folder / "valid", 3, masks=False),
         write(folder / "masks", 3, masks=False),
