@@ -12,8 +12,8 @@ from discovery import Seed
 class SharedNoise(NamedTuple):
     """Draws noise once for all images of the batch: each image's seed is the run's.
 
-    So an image is decoded in the same way alone, in any batch and on any replica, and the slots of different
-    images start from the same noise.
+    An image is therefore decoded in the same way alone, in any batch and on any replica, and the slots of
+    different images start from the same noise.
 
     Attributes:
         seed: the seed of the draws.

@@ -51,7 +51,7 @@ class ImageLosses:
                 without noise, nothing is rendered, and no gradient reaches the part encoder or decoder.
 
         Returns:
-            the loss of what learns, and the metrics of what is computed for it.
+            the loss of what learns, and the metrics computed for it.
         """
         if learn == "all":
             return super().loss_and_metrics(batch, step, seed, batch_sum, training)

@@ -61,7 +61,7 @@ class SetTransformer(keras.layers.Layer):
         if not 0.0 <= dropout_rate < 1.0:
             raise UserError(f"dropout_rate: {dropout_rate} is not in [0, 1)")
         if skip_absent and (dropout_rate > 0.0 or n_inducing_points > 0 or n_layers < 1):
-            raise UserError("skip_absent: with dropout or inducing points, or no layer, absent points matter")
+            raise UserError("skip_absent: with dropout, inducing points or no layers, absent points matter")
         if n_lanes < 1:
             raise UserError(f"n_lanes: {n_lanes}, but it must be at least 1")
         self.n_layers = n_layers

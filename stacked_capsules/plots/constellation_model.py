@@ -131,7 +131,7 @@ def capsule_legend(colors: np.ndarray, presence: np.ndarray, width: int, height:
 
 
 def capsule_colors(n_caps: int) -> np.ndarray:
-    """Returns a color for each capsule, as distinct as so many can be: uint8 [O, 3]."""
+    """Returns a color for each capsule, as distinct as possible: uint8 [O, 3]."""
     if n_caps <= 10:
         colors = matplotlib.colormaps["tab10"](np.arange(n_caps))
     else:

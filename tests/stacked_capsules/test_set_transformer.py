@@ -176,7 +176,7 @@ def test_wrong_options_are_named():
     with pytest.raises(UserError, match=r"dropout_rate: 1.0 is not in \[0, 1\)"):
         SetTransformer(dropout_rate=1.0)
     for option in ({"n_inducing_points": 3}, {"dropout_rate": 0.1}, {"n_layers": 0}):
-        with pytest.raises(UserError, match="skip_absent: with dropout or inducing points, or no layer"):
+        with pytest.raises(UserError, match="skip_absent: with dropout, inducing points or no layers"):
             SetTransformer(skip_absent=True, **option)
     with pytest.raises(UserError, match="n_lanes: 0, but it must be at least 1"):
         SetTransformer(n_lanes=0)
