@@ -54,7 +54,7 @@ class DataConfig:
         "swaps",
         "Images: how that order is drawn: swaps, or a sort, which exported steps can do without storing it.",
     )
-    n_train: int | None = option(None, "Images: trains on only this many, the first ones.")
+    n_train: int | None = option(None, "Images: trains on only the first n_train of them.")
 
     which_patterns: str | tuple[tuple[int, ...], ...] = option(
         ((0,), (1,), (0,)),
@@ -69,7 +69,7 @@ class DataConfig:
     max_translation: float = option(1.0, "Translations are uniform in [0, 24 * max_translation).")
     rotation_percent: float = option(0.5, "Rotations are within +-pi * rotation_percent.")
     max_scale: float = option(3.0, "Objects are up to 1 + max_scale times as large as their pattern.")
-    min_scale: float = option(3.0, "With --use_scale_schedule: its value at the start.")
+    min_scale: float = option(3.0, "With --use_scale_schedule: max_scale at the start.")
     use_scale_schedule: bool = option(False, "Lets the range of scales grow from --min_scale to --max_scale.")
     schedule_steps: int = option(0, "Number of steps over which it grows.")
     n_examples: int = option(10_000, "Number of examples in a whole set of constellations.", flag=False)
