@@ -92,7 +92,7 @@ class EfficientMORL(SceneInference, TrainableModel):
 
         Args:
             images: [B, H, W, 3], floats in [0, 1], or uint8.
-            training: what the gradient and the noise depend on, as the class says.
+            training: determines gradient and noise; see the class.
             seed: of the noise; training needs one.
             step: training step, which determines whether GECO weights the likelihood; None: it does.
             refinement_iters: I; by default, the configuration's.
