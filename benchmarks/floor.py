@@ -22,10 +22,11 @@ from absl import flags
 from benchmarks.numbers import read_numbers
 from discovery import UserError
 from scripts import entry_point
+from scripts.path_flags import define_path
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("numbers", None, "What benchmarks.run wrote with --json.")
+define_path("numbers", None, "What benchmarks.run wrote with --json.")
 flags.DEFINE_enum("device", "this", ["this", "h100"], "Whose floor: this machine's or an ideal H100's.")
 flags.DEFINE_list("steps_per_s", [], "With --device=h100: measured there, CASE=NUMBER each.")
 

@@ -19,12 +19,13 @@ from absl import flags
 from benchmarks.sweeps import SWEEPS, figure, measured, row
 from discovery import UserError
 from scripts import entry_point
+from scripts.path_flags import define_path
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_list("sweep", list(SWEEPS), "What grows; by default everything.")
-flags.DEFINE_string("json", None, "Where to write the numbers.")
-flags.DEFINE_string("plot", None, "Where to write the picture.")
+define_path("json", None, "Where to write the numbers.")
+define_path("plot", None, "Where to write the picture.")
 flags.DEFINE_float("seconds", 2.0, "How long each size is measured, after the first call.", lower_bound=0.0)
 
 

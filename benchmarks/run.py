@@ -29,15 +29,14 @@ from benchmarks.cases import CASES, Workload, timed
 from benchmarks.numbers import in_a_process_of_its_own, read_numbers
 from discovery import UserError
 from scripts import entry_point
+from scripts.path_flags import define_path
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("case", None, f"What is measured: {', '.join(sorted(CASES))}; several, or all.")
 flags.mark_flag_as_required("case")
-flags.DEFINE_string("json", None, "Where to write the numbers.")
-flags.DEFINE_string(
-    "compare", None, "Numbers of an earlier run; exit code 1 where a case is 10 % slower now."
-)
+define_path("json", None, "Where to write the numbers.")
+define_path("compare", None, "Numbers of an earlier run; exit code 1 where a case is 10 % slower now.")
 flags.DEFINE_float("seconds", 20.0, "How long it is measured, after the first call.", lower_bound=0.0)
 
 #: Warm-up calls, which do not count: buffers grow and threads start.

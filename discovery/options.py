@@ -33,6 +33,7 @@ class Option:
         flag: whether it is a flag of its own; otherwise it follows from others.
         text: its default as a flag, where `read` turns a flag's text into a value.
         read: that function; it raises a UserError.
+        path: whether it is a path.
     """
 
     help: str = ""
@@ -45,6 +46,7 @@ class Option:
     flag: bool = True
     text: str | None = None
     read: Callable[[str], Any] | None = None
+    path: bool = False
 
 
 def option(default: Any, help: str = "", **declared: Any) -> Any:

@@ -15,10 +15,11 @@ from absl import flags
 from discovery import UserError
 
 from . import entry_point
+from .path_flags import define_path
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("out", "compare.html", "Where to write the page.")
+define_path("out", "compare.html", "Where to write the page.")
 
 
 def main(arguments: Sequence[str]) -> None:

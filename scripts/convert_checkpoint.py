@@ -24,6 +24,7 @@ from discovery.installation import command
 
 from . import entry_point, training_flags, training_script
 from .help_text import asks_for_help
+from .path_flags import define_path, escaped, expanded
 
 if TYPE_CHECKING:
     from discovery import TrainableModel
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("source", "", "The checkpoint: a TensorFlow 1 prefix, or a .pth or .npz file.")
-flags.DEFINE_string("out", "", "Folder of the run that is made.")
+define_path("source", "", "The checkpoint: a TensorFlow 1 prefix, or a .pth or .npz file.")
+define_path("out", "", "Folder of the run that is made.")
 
 #: The flags of this script; others belong to the run.
 _OWN = ("source", "out")
@@ -93,7 +94,7 @@ def define_flags(arguments: list[str]) -> None:
     Raises:
         UserError: there is no such model, or the source is a part of a snapshot.
     """
-    source = training_flags.before_defined("source", arguments)
+    source = expanded(training_flags.before_defined("source", arguments))
     if f"{PORTABLE}.part" in source:
         whole = source[: source.rindex(".part")]
         raise UserError(f"--source={source} is one part: give --source={whole}, with all parts beside it")
@@ -171,7 +172,7 @@ def name_run(folder: Path) -> Path:
     """Sets the flags that name the run, so that training with its flags.txt continues in `folder`."""
     folder = folder.absolute()
     FLAGS["name"].value = folder.name
-    FLAGS["logdir"].value = str(folder.parent).replace("{", "{{").replace("}", "}}") + "/{name}"
+    FLAGS["logdir"].value = f"{escaped(str(folder.parent))}/{{name}}"
     for name in ("run_suffix", "out_dir"):
         if name in FLAGS:
             FLAGS[name].value = ""

@@ -39,7 +39,7 @@ def data_config(**values: Any) -> DataConfig:
     A folder as `--data_path`, without `--h5_path` and `--dataset`, makes `--dataset` "images".
     """
     if FLAGS.data_path and not FLAGS.h5_path and not FLAGS["dataset"].present:
-        folder = Path(FLAGS.data_path).expanduser()
+        folder = Path(FLAGS.data_path)
         if folder.is_dir() and not any(path.suffix in _SCENE_FILES for path in folder.iterdir()):
             FLAGS.dataset = "images"
     return read_flags(DataConfig, **values)

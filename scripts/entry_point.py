@@ -20,6 +20,7 @@ from discovery.flag_files import CONFIGS
 from discovery.quiet_tensorflow import import_tensorflow
 
 from .help_text import FULL_HELP, HELP, asks_for_help, help_text
+from .path_flags import complete_paths
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -146,6 +147,7 @@ def _parse(define, arguments):
             value = flags.FLAGS[name].value
             if isinstance(value, float) and not math.isfinite(value):
                 _exit(f"error: flag --{name}={value}: give a finite number", 1)
+        complete_paths()
         return rest
     except UnicodeDecodeError:
         _exit("error: a --flagfile is not a text file", 1)

@@ -17,6 +17,7 @@ from discovery.flag_files import FLAGS_FILE
 from discovery.pretrained import is_pretrained
 
 from .help_text import topic
+from .path_flags import define_path
 from .training_flags import as_text
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class EvaluatedRun(NamedTuple):
 def define_flags() -> None:
     """Defines what all evaluations need, besides the flags of models and data."""
     topic("Evaluation")
-    flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
-    flags.DEFINE_string("json", None, "Where to write the scores, beside the run's eval folder.")
-    flags.DEFINE_string(
+    define_path("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
+    define_path("json", None, "Where to write the scores, beside the run's eval folder.")
+    define_path(
         "results",
         None,
         "Folder for all that is written; by default the run's, or checkpoints/pretrained/NAME for pretrained "

@@ -26,6 +26,7 @@ from absl import flags
 from discovery import UserError
 
 from . import entry_point
+from .path_flags import define_path
 
 if TYPE_CHECKING:
     from discovery import TrainableModel
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
-flags.DEFINE_string("out", "", "Folder for the exported model.")
+define_path("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
+define_path("out", "", "Folder for the exported model.")
 flags.DEFINE_list("formats", [], "Of keras, saved_model and onnx; by default all that the model allows.")
 flags.DEFINE_integer("n_points", 11, "Points that an exported constellation model takes.", lower_bound=1)
 flags.DEFINE_integer(

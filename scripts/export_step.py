@@ -24,21 +24,22 @@ from discovery.experiments import experiments
 
 from . import entry_point, training_flags, training_script
 from .help_text import asks_for_help
+from .path_flags import define_path
 
 FLAGS = flags.FLAGS
 
 #: Platforms that a program can be for.
 PLATFORMS = ("cpu", "cuda", "tpu")
 
-flags.DEFINE_string("out", "", "Folder for the exported step.")
-flags.DEFINE_string("data", "", "File for the data; by default data.npz in --out.")
+define_path("out", "", "Folder for the exported step.")
+define_path("data", "", "File for the data; by default data.npz in --out.")
 flags.DEFINE_integer("inner_steps", 100, "Most steps that one call of the program takes.", lower_bound=1)
 flags.DEFINE_list("platforms", list(PLATFORMS), "What the program is for.")
 flags.DEFINE_enum(
     *("matmul_precision", "highest", ["highest", "default"]),
     "highest: float32 everywhere; default: what the platform takes for it, such as TF32 or bfloat16.",
 )
-flags.DEFINE_string("snapshot", "", "Begin with a run's snapshot: its prefix, or the run's folder.")
+define_path("snapshot", "", "Begin with a run's snapshot: its prefix, or the run's folder.")
 
 #: The flags that are not the run's: those of this script, and one that would delete.
 _OWN = ("overwrite", "out", "data", "inner_steps", "platforms", "matmul_precision", "snapshot")

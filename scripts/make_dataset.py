@@ -26,6 +26,7 @@ from emorl.data import GENERATED
 from stacked_capsules.data import DataConfig
 
 from . import entry_point
+from .path_flags import define_path
 
 FLAGS = flags.FLAGS
 
@@ -45,8 +46,8 @@ def define() -> None:
         [*sorted(GENERATED), "images"],
         "Which generator; images: a folder of yours.",
     )
-    flags.DEFINE_string("data_path", "", "Folder of PNG and JPEG files to pack; empty: scenes are generated.")
-    flags.DEFINE_string(
+    define_path("data_path", "", "Folder of PNG and JPEG files to pack; empty: scenes are generated.")
+    define_path(
         "out", None, "File to write, .h5; of a folder's images a folder, for TFRecords.", required=True
     )
     flags.DEFINE_integer("n_train", 60_000, "Generated training scenes.", lower_bound=1)
@@ -60,7 +61,7 @@ def define() -> None:
     )
     flags.DEFINE_enum("n_channels", "1", ["1", "3"], "In TFRecords: gray, or color; scenes are in color.")
     flags.DEFINE_boolean("overwrite", False, "Replaces what exists.")
-    flags.DEFINE_string("picture", "", "PNG file for a picture of the first ten test scenes; empty: none.")
+    define_path("picture", "", "PNG file for a picture of the first ten test scenes; empty: none.")
 
 
 def main(_: list[str]) -> None:
@@ -69,7 +70,7 @@ def main(_: list[str]) -> None:
 
     from emorl.plots import scenes_picture
 
-    path = Path(FLAGS.out).expanduser()
+    path = Path(FLAGS.out)
     if path.exists() and not FLAGS.overwrite and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f"{path} exists: give another --out, or --overwrite.")
     if not FLAGS.data_path:
@@ -126,7 +127,7 @@ def _pack_scenes(path: Path) -> Shown:
     from emorl.data.scene_folder import find_scenes, one_hot, read_scenes
 
     _refuse(("n_channels",), "is for TFRecords: scenes are in color; leave it out.")
-    found, size = find_scenes(Path(FLAGS.data_path).expanduser()), FLAGS.size or _SCENE_SIZE
+    found, size = find_scenes(Path(FLAGS.data_path)), FLAGS.size or _SCENE_SIZE
     write_folder(path, found, size)
     print(f"training:   {len(found.train.images):,} scenes {found.train_from}")
     print(f"validation: {len(found.valid.images):,} scenes {found.valid_from}")

@@ -30,15 +30,16 @@ from discovery.flag_files import FLAGS_FILE, read_flag_file
 from discovery.pretrained import SCORES_FILE, neutral_flags, score_at
 
 from . import entry_point
+from .path_flags import define_path, expanded
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
-flags.DEFINE_string("out", "", "Folder that is made; its name is that of the weights.")
+define_path("snapshot", "", "Prefix of a snapshot, or a run's folder for its newest one.")
+define_path("out", "", "Folder that is made; its name is that of the weights.")
 flags.DEFINE_multi_string("scores", [], "JSON that an evaluation of the snapshot wrote; may be repeated.")
 flags.DEFINE_string("score", "", "Path of the score that tests measure again; by default the main one.")
 flags.DEFINE_float("seconds", 0.0, "How long the training took.", lower_bound=0.0)
-flags.DEFINE_string("picture", "", "A PNG file that shows what the model does.")
+define_path("picture", "", "A PNG file that shows what the model does.")
 flags.DEFINE_string("command", "", "The command that trained it.")
 flags.DEFINE_string("machine", "", "What it was trained on; by default this machine's cores.")
 
@@ -86,7 +87,7 @@ def main(_) -> None:
     weights = {weight.path: np.asarray(weight.value) for weight in model.weights}
     step = int(read_snapshot(prefix)[GLOBAL_STEP])
     run_flags = neutral_flags(read_flag_file(run / FLAGS_FILE), out.name)
-    scores = read_scores([Path(path) for path in FLAGS.scores], step)
+    scores = read_scores([Path(expanded(path)) for path in FLAGS.scores], step)
     told = {
         "name": out.name,
         "score": main_score(scores, FLAGS.score or MAIN_SCORES[run_flags["model"]]),

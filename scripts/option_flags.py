@@ -13,6 +13,7 @@ from discovery import UserError
 from discovery.options import options_in
 
 from .help_text import topic
+from .path_flags import define_path, whole
 
 FLAGS = flags.FLAGS
 
@@ -58,6 +59,8 @@ def _define(field, kind, declared):
     kinds = set(typing.get_args(kind)) or {kind}
     if declared.read is not None:
         flags.DEFINE_string(field.name, declared.text, about)
+    elif declared.path:
+        define_path(field.name, field.default, about, whole)
     elif bool in kinds:
         flags.DEFINE_boolean(field.name, field.default, about)
     elif isinstance(field.default, tuple):

@@ -26,6 +26,7 @@ from discovery import UserError
 from discovery.experiments import experiment
 
 from . import entry_point
+from .path_flags import define_path, escaped
 
 if TYPE_CHECKING:
     from discovery.reports.run_record import RunRecord
@@ -34,7 +35,7 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_integer("n_seeds", 3, "Number of seeds.", lower_bound=2)
 flags.DEFINE_integer("first_seed", 0, "The smallest of them.")
-flags.DEFINE_string("out", "", "Folder of the runs, and of what is written about them.")
+define_path("out", "", "Folder of the runs, and of what is written about them.")
 
 #: Flags that each run is given; the command may not set them.
 _OWN = ("seed", "name", "logdir", "out_dir", "run_suffix")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     folders = []
     for seed in range(FLAGS.first_seed, FLAGS.first_seed + FLAGS.n_seeds):
         name = f"seed_{seed}"
-        run([*command, f"--seed={seed}", f"--name={name}", f"--logdir={out}/{{name}}"], seed)
+        run([*command, f"--seed={seed}", f"--name={name}", f"--logdir={escaped(str(out))}/{{name}}"], seed)
         if not scored(out / name):
             script = evaluation_of(out / name)
             run([sys.executable, "-m", f"{__package__}.{script}", f"--snapshot={out / name}"], seed)

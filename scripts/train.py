@@ -16,6 +16,7 @@ from discovery.training.train_config import TrainConfig
 from . import entry_point, scae_flags, training_flags, training_script
 from .help_text import topic
 from .option_flags import read_flags
+from .path_flags import define_path
 
 FLAGS = flags.FLAGS
 
@@ -23,7 +24,7 @@ training_flags.define()
 scae_flags.define()
 training_script.define_learning(scae_flags.PACKAGE)
 topic("Training")
-flags.DEFINE_string(
+define_path(
     "checkpoint",
     "",
     "A new run begins with the weights of this snapshot (a prefix, or a run's folder), and is otherwise new; "

@@ -21,6 +21,7 @@ from discovery.training.train_config import TrainConfig
 from . import emorl_flags, entry_point, training_flags, training_script
 from .help_text import topic
 from .option_flags import read_flags
+from .path_flags import define_path, escaped, whole
 
 if TYPE_CHECKING:
     from discovery import DataSource
@@ -52,12 +53,10 @@ flags.DEFINE_boolean(
     "A new run resumes from --checkpoint or, if that has only weights, begins with them at step 0; "
     "started again, it resumes from its own.",
 )
-flags.DEFINE_string("checkpoint", "", "Prefix of a snapshot of another run, or that run's folder.")
-flags.DEFINE_string(
-    "weights_from", "", "The same, for a run that takes only its weights and begins at step 0."
-)
+define_path("checkpoint", "", "Prefix of a snapshot of another run, or that run's folder.")
+define_path("weights_from", "", "The same, for a run that takes only its weights and begins at step 0.")
 flags.DEFINE_string("run_suffix", "", "Appended to the run's name: --name=a --run_suffix=b is the run a-b.")
-flags.DEFINE_string("out_dir", "", "The parent of the run's folder: short for --logdir=OUT_DIR/{name}.")
+define_path("out_dir", "", "The parent of the run's folder: short for --logdir=OUT_DIR/{name}.", whole)
 flags.DEFINE_boolean("tqdm", False, "Shows a progress bar, where standard error is a terminal.")
 flags.DEFINE_integer(
     "DDP_port", 29500, "Not used: --strategy makes replicas, and TF_CONFIG describes several hosts."
@@ -113,7 +112,7 @@ def run_folder() -> Path:
     """Returns the folder of the run, which the original's flags may set too."""
     from discovery.training.run_folder import folder_of_run
 
-    logdir = f"{FLAGS.out_dir}/{{name}}" if FLAGS.out_dir else FLAGS.logdir
+    logdir = f"{escaped(FLAGS.out_dir)}/{{name}}" if FLAGS.out_dir else FLAGS.logdir
     name = f"{FLAGS.name}-{FLAGS.run_suffix}" if FLAGS.run_suffix else FLAGS.name
     return folder_of_run(logdir, name)
 

@@ -14,6 +14,7 @@ from discovery.training.train_config import TrainConfig
 
 from .help_text import own_flags, topic, value_text
 from .option_flags import define_flags
+from .path_flags import define_path, whole_template
 
 if TYPE_CHECKING:
     from discovery import TrainableModel
@@ -37,7 +38,7 @@ def define(leave_out: Collection[str] = ()) -> None:
     topic("The run")
     flags.DEFINE_string("name", None, "Name of the run; its folder is --logdir with {name} filled in.")
     flags.mark_flag_as_required("name")
-    flags.DEFINE_string("logdir", "checkpoints/{name}", "The run's folder, a template.")
+    define_path("logdir", "checkpoints/{name}", "The run's folder, a template.", whole_template)
     flags.DEFINE_integer("seed", 0, "Seed of weights, data order and noise.")
     flags.DEFINE_boolean("overwrite", False, "Clears the run's folder; otherwise an earlier run is resumed.")
 

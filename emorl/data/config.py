@@ -70,6 +70,7 @@ class DataConfig:
         "",
         "An .h5 or GZIP .tfrecords file, or a folder: CLEVRTEX's, one of images, or one that holds "
         "--h5_path; empty: the generator.",
+        path=True,
     )
     h5_path: str = option("", "Name of the file, if --data_path is a folder.")
     masks: bool = option(False, "No effect as a flag: evaluations read masks if they need them.")

@@ -42,8 +42,12 @@ class DataConfig:
     """Options of `load`, which checks them."""
 
     dataset: str = option("mnist", f"Data set: {', '.join(DATASETS)}.", topic="Data")
-    data_dir: str | None = option(None, "Folder with prepared TFDS data, mnist.npz, TFRecords or images.")
-    valid_file: str | None = option(None, "tfrecord: the validation file, if it is not in --data_dir.")
+    data_dir: str | None = option(
+        None, "Folder with prepared TFDS data, mnist.npz, TFRecords or images.", path=True
+    )
+    valid_file: str | None = option(
+        None, "tfrecord: the validation file, if it is not in --data_dir.", path=True
+    )
     batch_size: int = option(32, "Global batch size, over all replicas.")
     canvas_size: int = same_option(SCAEConfig, "canvas_size")
     n_channels: int = same_option(SCAEConfig, "n_channels")

@@ -105,10 +105,10 @@ def test_installed_it_trains_and_evaluates_beside_other_packages(tmp_path):
         (work / name).mkdir(parents=True)
         (work / name / "__init__.py").write_text("raise ImportError('this is another project')\n")
 
-    def call(command, *arguments):
+    def call(command, *arguments, folder=work):
         ended = subprocess.run(
             [environment / "bin" / command, *arguments],
-            cwd=work,
+            cwd=folder,
             env={"PATH": "/usr/bin:/bin", "TF_CPP_MIN_LOG_LEVEL": "3"},
             capture_output=True,
             text=True,
@@ -119,7 +119,7 @@ def test_installed_it_trains_and_evaluates_beside_other_packages(tmp_path):
 
     flags = ("--flagfile=configs/digits.flags", *IMAGES, "--max_train_steps=1", "--logdir=runs/{name}")
     told = call("discovery-train", *flags, "--report_loss_steps=1", "--plot=false")
-    assert "score it:   discovery-eval-mnist --snapshot=runs/digits" in told
-    call("discovery-eval-mnist", "--snapshot=runs/digits", "--tsne_figure_name=")
+    assert f"score it:   discovery-eval-mnist --snapshot={work}/runs/digits" in told
+    call("discovery-eval-mnist", f"--snapshot={work}/runs/digits", "--tsne_figure_name=", folder=tmp_path)
     assert (work / "runs" / "digits" / "eval" / "eval_mnist-1.json").exists()
     call("python", "-c", PROGRAM, site)
