@@ -105,6 +105,23 @@ def _reader(path, name, members, kept):
 _STORED = {"image": "imgs", "mask": "masks", "factors": "factors"}
 
 
+#: Number of channels -> how images in color are made of such images.
+_SHAPE_ADVICE = {
+    1: ": the images are gray; store np.repeat(imgs, 3, axis=-1)",
+    4: ": the images have a fourth channel, as transparent ones do; store imgs[..., :3]",
+}
+#: How masks are made of a number for each pixel.
+_MAP_ADVICE = (
+    ": of one number per pixel, store (masks[:, None, ..., None] == "
+    "np.arange(masks.max() + 1)[:, None, None, None]).astype(np.uint8)"
+)
+#: What to store instead of values of another type: whole numbers, floats.
+_TYPE_ADVICE = {
+    "image": ("imgs.astype(np.uint8)", "np.rint(255 * imgs).astype(np.uint8) of floats in [0, 1]"),
+    "mask": ("masks.astype(np.uint8)", "(masks > 0.5).astype(np.uint8)"),
+}
+
+
 def _spec(member, dataset):
     shape = dataset.shape[1:4] if member == "mask" else dataset.shape[1:]
     return tf.TensorSpec([None, *shape], tf.float32 if member == "factors" else tf.uint8)
@@ -126,11 +143,13 @@ def _members(group, where, wanted):
         members[name] = group[stored]
     image, mask, factors = (members.get(name) for name in _STORED)
     if image.ndim != 4 or image.shape[-1] != 3 or not len(image):
-        raise UserError(f"{where}/imgs: shape {image.shape}; expected [n, H, W, 3] with n > 0.")
+        advice = _SHAPE_ADVICE.get(image.shape[-1] if image.ndim == 4 else "", "")
+        raise UserError(f"{where}/imgs: shape {image.shape}; expected [n, H, W, 3] with n > 0{advice}.")
     expected = (*image.shape[1:3], 1)
     if mask is not None and (mask.ndim != 5 or mask.shape[2:] != expected):
+        advice = _MAP_ADVICE if mask.shape[1:] == image.shape[1:3] else ""
         raise UserError(
-            f"{where}/masks: shape {mask.shape}; expected [n, E, {', '.join(map(str, expected))}]."
+            f"{where}/masks: shape {mask.shape}; expected [n, E, {', '.join(map(str, expected))}]{advice}."
         )
     if factors is not None and factors.ndim != 3:
         raise UserError(f"{where}/factors: shape {factors.shape}; expected [n, E, F], visibility last.")
@@ -138,7 +157,10 @@ def _members(group, where, wanted):
         if len(value) != len(image):
             raise UserError(f"{where}: {len(image)} images, but {len(value)} in '{_STORED[name]}'.")
         if name != "factors" and value.dtype != np.uint8:
-            raise UserError(f"{where}/{_STORED[name]}: type {value.dtype}; expected uint8, 0 to 255.")
+            advice = _TYPE_ADVICE[name][np.issubdtype(value.dtype, np.floating)]
+            raise UserError(
+                f"{where}/{_STORED[name]}: type {value.dtype}; expected uint8, 0 to 255: store {advice}."
+            )
     return members
 
 

@@ -59,7 +59,10 @@ def check(examples: Examples, where: str, config: DataConfig) -> None:
 
 def _check_floats(images, where):
     if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"{where}: images are {images.dtype}; expected uint8, or floats in [0, 1]")
+        raise UserError(
+            f"{where}: images are {images.dtype}; expected uint8, or floats in [0, 1]: "
+            "images.astype(np.uint8) of values from 0 to 255"
+        )
     bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)  # [N]
     if bad.any():
         raise UserError(
@@ -80,9 +83,9 @@ def as_column(values: np.ndarray) -> np.ndarray:
 
 def check_integers(values: np.ndarray, where: str, n: int, end: int | None = None) -> None:
     """Raises a UserError that begins with `where` unless these are n integers, 0 or more and below `end`."""
-    if values.dtype.kind in "USO":
+    if values.dtype.kind in "USO" and values.size:
         raise UserError(
-            f"{where}: is text, such as {values.flat[0]!r}; number the classes from 0: "
+            f"{where}: is text, such as {values.ravel()[:1].item()!r}; number the classes from 0: "
             "np.unique(labels, return_inverse=True)[1]"
         )
     if values.shape != (n,) or not np.issubdtype(values.dtype, np.integer):
