@@ -328,8 +328,10 @@ class _Run:
             report()
         except Exception as error:  # a plotting library, or an odd image, may raise anything
             if what not in self.failed_reports:
-                reason = str(error).strip().split("\n")[0] or type(error).__name__
-                self.log(f"warning: no {what} at step {self.step}, training continues without it: {reason}")
+                reason = str(error).strip().split("\n")[0]
+                if not isinstance(error, UserError | OSError):  # words of a library, for those who mend it
+                    reason = f"drawing failed ({': '.join(filter(None, (type(error).__name__, reason)))})"
+                self.log(f"warning: no {what} at step {self.step}, training continues: {reason}")
             self.failed_reports.add(what)
 
     def _snapshot(self):

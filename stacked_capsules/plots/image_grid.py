@@ -25,7 +25,7 @@ def image_grid(
     """Draws images as a table on white.
 
     Args:
-        tiles: float [R, N, H, W, C] in [0, 1], C of 1 or 3; values outside are clipped, NaN is drawn magenta.
+        tiles: float [R, N, H, W, C] in [0, 1], as `as_rgb` takes; others are clipped, NaN is drawn magenta.
         column_labels: what to write above each column.
         row_labels: what to write left of each row.
         zoom: pixels per pixel; by default up to 4, as fits a screen.
@@ -72,12 +72,16 @@ def fitting_zoom(n_columns: int, tile_width: int) -> int:
 
 
 def as_pixels(image: np.ndarray) -> np.ndarray:
-    """Turns floats [..., C] in [0, 1], with C of 1 or 3, into uint8 [..., 3]."""
-    if image.shape[-1] not in (1, 3):
-        raise ValueError(f"an image needs 1 or 3 channels, not {image.shape[-1]}")
-    image = np.broadcast_to(image, (*image.shape[:-1], 3))
+    """Turns floats [..., C] in [0, 1] into uint8 [..., 3]."""
+    image = as_rgb(image)
     pixels = np.where(np.isnan(image), [1.0, 0.0, 1.0], image)
     return np.round(255.0 * np.clip(pixels, 0.0, 1.0)).astype(np.uint8)
+
+
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """Makes colors, [..., 3], of [..., C]: three channels stay; of others the mean is shown in gray."""
+    gray = images if images.shape[-1] in (1, 3) else images.mean(-1, keepdims=True)
+    return np.broadcast_to(gray, (*images.shape[:-1], 3))
 
 
 def with_bars(tiles: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -90,13 +94,12 @@ def with_bars(tiles: np.ndarray, values: np.ndarray) -> np.ndarray:
     Returns:
         [R, N, H + h, W, 3].
     """
-    R, N, H, W, _ = tiles.shape
-    tiles = np.broadcast_to(tiles, (R, N, H, W, 3))
+    H, W = tiles.shape[2:4]
     filled = np.arange(W) < np.round(np.clip(np.nan_to_num(values), 0.0, 1.0) * W)[..., None]  # [R, N, W]
     bars = np.where(filled[..., None], [1.0, 0.8, 0.1], 0.3)  # [R, N, W, 3]
     bars = np.repeat(bars[:, :, None], max(2, H // 14), axis=2)  # [R, N, h, W, 3]
     line = np.ones_like(bars[:, :, :1])
-    return np.concatenate([tiles, line, bars], axis=2)
+    return np.concatenate([as_rgb(tiles), line, bars], axis=2)
 
 
 def stacked(pictures: Sequence[np.ndarray], gap: int = 12) -> np.ndarray:

@@ -8,7 +8,14 @@ import numpy as np
 
 from discovery import Batch, TrainableModel
 from stacked_capsules.plots.activations import activation_image, viridis_swatches
-from stacked_capsules.plots.image_grid import fitting_zoom, image_grid, stacked, with_bars, wrapped_grid
+from stacked_capsules.plots.image_grid import (
+    as_rgb,
+    fitting_zoom,
+    image_grid,
+    stacked,
+    with_bars,
+    wrapped_grid,
+)
 from stacked_capsules.plots.label_correlation import label_correlation_plot
 from stacked_capsules.sobel import normalized_sobel_edges
 
@@ -156,8 +163,3 @@ def overlay(red: np.ndarray, green: np.ndarray) -> np.ndarray:
     """Shows the brightness of two images [..., C] in the first two channels of one, [..., 3]."""
     red, green = red.mean(-1), green.mean(-1)
     return np.stack([red, green, np.zeros_like(red)], axis=-1)
-
-
-def as_rgb(images: np.ndarray) -> np.ndarray:
-    """Repeats a single channel: [..., 1] or [..., 3] -> [..., 3]."""
-    return np.broadcast_to(images, (*images.shape[:-1], 3))

@@ -316,8 +316,8 @@ def test_what_only_reports_never_ends_the_training(tmp_path, monkeypatch, pictur
         "warning: no pictures",
         "warning: no report page",
     ]
-    assert "step 5, training continues" in warnings[0]
-    assert "no such curve" in warnings[1]
+    assert "step 5, training continues: drawing failed (" in warnings[0]
+    assert "continues: drawing failed (LookupError: no such curve)" in warnings[1]
 
 
 def test_a_full_disk_under_the_log(tmp_path):

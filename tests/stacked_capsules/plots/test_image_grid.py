@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from stacked_capsules.plots.image_grid import GAP, as_pixels, image_grid, stacked, with_bars, wrapped_grid
 
@@ -31,8 +30,12 @@ def test_labels_add_room_and_ink_but_leave_the_tiles_alone():
 def test_pixels_are_clipped_and_nan_is_seen():
     pixels = as_pixels(np.array([[-1.0], [0.5], [2.0], [np.nan], [np.inf]]))
     np.testing.assert_array_equal(pixels, [[0] * 3, [128] * 3, [255] * 3, [255, 0, 255], [255] * 3])
-    with pytest.raises(ValueError, match="1 or 3 channels, not 2"):
-        as_pixels(np.zeros((4, 4, 2)))
+
+
+def test_other_numbers_of_channels_are_shown_by_their_mean():
+    np.testing.assert_array_equal(as_pixels(np.array([0.0, 1.0])), [128] * 3)
+    np.testing.assert_array_equal(as_pixels(np.array([0.0, 0.2, 0.6, 0.8])), [102] * 3)
+    assert with_bars(np.zeros((1, 1, 10, 10, 4)), np.zeros((1, 1))).shape == (1, 1, 13, 10, 3)
 
 
 def test_a_bar_is_as_long_as_its_value():
