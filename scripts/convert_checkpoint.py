@@ -66,7 +66,8 @@ def main(_) -> None:
         told = original.options(checkpoint)
         adopt(kind, original, told)
         model = make_model()
-        arrays = training_arrays(model, original, original.imported_state(checkpoint, model))
+        imported = original.imported_state(checkpoint, model)
+        arrays = training_arrays(model, original, imported)
     folder = name_run(Path(FLAGS.out))
     run_flags = {name: text for name, text in training_flags.as_text().items() if name not in _OWN}
     with run_lock(folder):
@@ -74,9 +75,9 @@ def main(_) -> None:
             raise UserError(f"{folder} holds a run already: choose another --out, or give --overwrite")
         write_flags(folder, run_flags)
         snapshot = write_snapshot(folder, int(arrays[GLOBAL_STEP]), arrays)
-    print(f"{snapshot}: weights and optimizer of {FLAGS.source}")
+    print(f"{snapshot}: from {FLAGS.source}")
     if not FLAGS.source.endswith(PORTABLE):
-        tell(original, told, checkpoint)
+        tell(original, told, checkpoint, bool(any(imported.slots.values())))
     print(f"score it:    {command(kind.evaluations[0])} --snapshot={quote(str(folder))}")
     print(f"train it on: {command(kind.script)} --flagfile={quote(f'{folder}/flags.txt')}")
 
@@ -179,8 +180,10 @@ def name_run(folder: Path) -> Path:
     return folder
 
 
-def tell(original: OriginalProgram, told: Mapping[str, Any], checkpoint: Any) -> None:
-    """Prints which flags the checkpoint determined, and which not."""
+def tell(original: OriginalProgram, told: Mapping[str, Any], checkpoint: Any, with_optimizer: bool) -> None:
+    """Prints what the checkpoint held, and which flags it determined and which not."""
+    alone = "weights alone; where training goes on, the optimizer begins anew"
+    print("taken over:", "weights and optimizer" if with_optimizer else alone)
     print("determined by it:", *(f"--{name}={_text(_as_flag(value))}" for name, value in told.items()))
     defaults = [name for name in original.untold if name not in told and not FLAGS[name].present]
     if defaults:

@@ -43,9 +43,18 @@ class TF1Checkpoint(NamedTuple):
         """
         if name not in self.arrays:
             raise UserError(
-                f"{self.prefix} is not a checkpoint of such a model: it lacks {name}; see --model"
+                f"{self.prefix} is not a checkpoint of such a model: it lacks {name}{self._hint(name)}"
             )
         return self.arrays[name].shape
+
+    def _hint(self, name: str) -> str:
+        """Says under which other name an array is there, if it is."""
+        other = next((other for other in self.arrays if other.endswith(f"/{name}")), None)
+        return (
+            f", but has {other}: save it without the scope {other[: -len(name)]}"
+            if other
+            else "; see --model"
+        )
 
 
 def read_tf1_checkpoint(prefix: str) -> TF1Checkpoint:
@@ -98,16 +107,17 @@ def constellation_options(checkpoint: TF1Checkpoint) -> dict[str, Any]:
 
 
 def imported_state(checkpoint: TF1Checkpoint, model: TrainableModel) -> ImportedState:
-    """Arranges a checkpoint for a built model.
+    """Arranges a checkpoint for a built model; one with only weights and their step gives no slots.
 
     Raises:
         UserError: variables or slots are missing or left over, or have other shapes; all are listed.
     """
     names, arrays = model_variables(model), checkpoint.arrays
-    sources = {"": names, f"/{MEAN_SQUARE}": names, f"/{MOMENTUM}": names}
-    if not any(name.startswith(f"{DUMMY_VOTE}/") for name in arrays):
-        slotted = {name: v for name, v in names.items() if name != DUMMY_VOTE}
-        sources |= {f"/{MEAN_SQUARE}": slotted, f"/{MOMENTUM}": slotted}
+    stored = [name for name in names if any(f"{name}/{kind}" in arrays for kind in (MEAN_SQUARE, MOMENTUM))]
+    with_gradient = {name: v for name, v in names.items() if name != DUMMY_VOTE}
+    slotted = {} if not stored else names if DUMMY_VOTE in stored else with_gradient
+    sources = {"": names, f"/{MEAN_SQUARE}": slotted, f"/{MOMENTUM}": slotted}
+    _check_optimizer(checkpoint, names)
     _check(checkpoint, {f"{name}{end}": v for end, part in sources.items() for name, v in part.items()})
 
     values = {}
@@ -140,6 +150,16 @@ def _encoder_options(checkpoint, n_parts, template_values):
         f"{checkpoint.prefix} fits no image model: {n_outputs} outputs of the part encoder for {n_parts} "
         f"parts, of which the object encoder sees {seen} numbers each"
     )
+
+
+def _check_optimizer(checkpoint, names):
+    slots = {name.rpartition("/")[2] for name in checkpoint.arrays if name.rpartition("/")[0] in names}
+    others = ", ".join(sorted(slots - {MEAN_SQUARE, MOMENTUM}))
+    if others:
+        raise UserError(
+            f"{checkpoint.prefix} is of another optimizer than RMSProp: it has slots named {others}; "
+            f"save its weights and {GLOBAL_STEP} alone, as tf.train.Saver does of a list of variables"
+        )
 
 
 def _check(checkpoint, places):

@@ -138,6 +138,30 @@ def test_the_weight_without_gradient_needs_no_slots(path):
     }
 
 
+@each(POINTS + PLAIN)
+def test_weights_alone_are_enough(path):
+    golden = golden_arrays.load(path)
+    arrays = {n: a for n, a in arrays_of(golden).items() if not n.endswith((MEAN_SQUARE, MOMENTUM))}
+    checkpoint = TF1Checkpoint("p", arrays, 0)
+    model = model_of(golden, checkpoint)
+    state = imported_state(checkpoint, model)
+    assert state.weights.keys() == {weight.path for weight in model.weights}
+    assert state.slots == {MEAN_SQUARE: {}, MOMENTUM: {}}
+
+
+@each(POINTS)
+def test_another_optimizer_and_another_scope_are_named(path):
+    golden = golden_arrays.load(path)
+    arrays = arrays_of(golden)
+    model = model_of(golden, TF1Checkpoint("p", arrays, 0))
+    adam = {"set_transformer/linear/b/Adam": np.zeros(2, np.float32), "beta1_power": np.float32(0.9)}
+    with pytest.raises(UserError, match="another optimizer than RMSProp: it has slots named Adam; save its"):
+        imported_state(TF1Checkpoint("p", arrays | adam, 0), model)
+    scoped = {f"tower/{name}": array for name, array in arrays.items()}
+    with pytest.raises(UserError, match=r"lacks (.*), but has tower/\1: save it without the scope tower/$"):
+        constellation_options(TF1Checkpoint("p", scoped, 0))
+
+
 @each(POINTS)
 def test_all_that_is_missing_or_left_over_is_listed(path):
     golden = golden_arrays.load(path)
