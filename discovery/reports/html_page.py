@@ -13,8 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
-#: A larger picture is scaled down and compressed.
-_MOST_BYTES, _MOST_PIXELS = 400_000, 1200
+#: A larger picture is scaled down and compressed; one that moves would stand still.
+_MOST_BYTES, _MOST_MOVING_BYTES, _MOST_PIXELS = 400_000, 2_000_000, 1200
 
 _STYLE = """
 *{box-sizing:border-box}
@@ -168,7 +168,8 @@ def _data_url(path):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image.load()
             kind = image.format
-            if len(content) > _MOST_BYTES or kind not in ("PNG", "GIF"):
+            most = _MOST_MOVING_BYTES if getattr(image, "is_animated", False) else _MOST_BYTES
+            if len(content) > most or kind not in ("PNG", "GIF"):
                 smaller, kind, buffer = image.convert("RGB"), "JPEG", io.BytesIO()
                 smaller.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
                 smaller.save(buffer, format=kind, quality=85)

@@ -12,6 +12,7 @@ from PIL import Image
 from discovery import UserError
 from discovery.experiments import experiments
 from discovery.flag_files import CONFIGS, read_flag_file
+from discovery.reports.html_page import figure
 from discovery.reports.published_results import published_results
 from discovery.reports.report_page import report_page, write_report
 from discovery.reports.run_record import read_run
@@ -131,6 +132,14 @@ def test_gifs_and_traversals_are_shown(tmp_path):
     sources = [attributes["src"] for tag, attributes in page.elements if tag == "img"]
     assert sum(source.startswith("data:image/gif") for source in sources) == 1
     assert "slot 0 image 0 traversal, model.ckpt-4000. A row for each latent" in page.shown
+
+
+def test_a_large_gif_still_moves(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (12, 200, 200, 3), np.uint8)
+    frames = [Image.fromarray(frame) for frame in noise]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], loop=0)
+    assert 400_000 < (tmp_path / "a.gif").stat().st_size < 2_000_000
+    assert "data:image/gif" in figure(tmp_path / "a.gif", "moves")
 
 
 def test_it_needs_nothing_else(tmp_path):
