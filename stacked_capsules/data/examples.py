@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from discovery import UserError
+from discovery.image_files import check_not_black
 from stacked_capsules.data.config import DataConfig
 
 #: {"image": uint8 or float [N, H, W, C], "label": int64 [N], "labeled": int64 [N]}, the last two optional.
@@ -55,6 +56,8 @@ def check(examples: Examples, where: str, config: DataConfig) -> None:
     for name, end in (("label", config.n_classes), ("labeled", 2)):
         if name in examples:
             check_integers(examples[name], f"{where}, {name}", len(images), end)
+    if images.dtype == np.uint8:
+        check_not_black(images, where)
 
 
 def _check_floats(images, where):

@@ -41,8 +41,9 @@ def load(config: DataConfig) -> DataSource:
     sets = function(IMAGE_SETS[config.dataset])(config)
     if config.n_train is not None:
         sets = sets._replace(train=_first(sets.train, config))
-    for name, examples in (("training", sets.train), ("validation", sets.valid)):
-        check(examples, f"{config.dataset}, {name} set", config)
+    named = ("training", sets.train, sets.train_from), ("validation", sets.valid, sets.valid_from)
+    for name, examples, place in named:
+        check(examples, f"{config.dataset}, {name} set {place}", config)
     source = from_arrays(
         sets.train,
         sets.valid,

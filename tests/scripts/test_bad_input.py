@@ -16,7 +16,7 @@ N = 20
 def mnist(path, change=lambda arrays: arrays):
     """Writes a small file in the layout of Keras' mnist.npz."""
     arrays = {
-        **{f"x_{split}": np.zeros([N, 28, 28], np.uint8) for split in ("train", "test")},
+        **{f"x_{split}": np.full([N, 28, 28], 9, np.uint8) for split in ("train", "test")},
         **{f"y_{split}": np.arange(N) % 10 for split in ("train", "test")},
     }
     np.savez(path, **change(arrays))
@@ -41,7 +41,7 @@ def files(tmp_path_factory):
     truncated(mnist(folder / "truncated.npz"))
     mnist(folder / "labels.npz", lambda arrays: {**arrays, "y_test": np.arange(N)})
     mnist(folder / "nan.npz", with_nan)
-    tfrecord.write(folder / "good.tfrecord", np.zeros([N, 28, 28, 1], np.uint8), np.arange(N) % 10)
+    tfrecord.write(folder / "good.tfrecord", np.full([N, 28, 28, 1], 9, np.uint8), np.arange(N) % 10)
     truncated(shutil.copy(folder / "good.tfrecord", folder / "truncated.tfrecord"))
     return folder
 
@@ -93,7 +93,7 @@ MISTAKES = {
     "--dataset=mnist --data_dir={files}/absent.npz": ("absent.npz: no such file", "--dataset=digits"),
     "--dataset=mnist --data_dir={files}/truncated.npz": ("truncated.npz: damaged", "replace the file"),
     "--dataset=mnist --data_dir={files}/labels.npz": ("label: values from 0 to 19", "set --n_classes=20"),
-    "--dataset=mnist --data_dir={files}/nan.npz": ("training set: 1 of 20 images hold NaN", "index 7"),
+    "--dataset=mnist --data_dir={files}/nan.npz": ("nan.npz, x_train: 1 of 20 images hold NaN", "index 7"),
     "--dataset=mnist --data_dir={files}/good.npz --n_classes=9": ("label: values from 0 to 9",),
     "--dataset=tfrecord --data_dir={files}/absent.tfrecord": ("absent.tfrecord: no such file", "--data_dir"),
     "--dataset=tfrecord --data_dir={files}/truncated.tfrecord": ("truncated.tfrecord: truncated", "again"),

@@ -9,7 +9,7 @@ from stacked_capsules.data.examples import check
 
 
 def examples(**changes):
-    good = {"image": np.zeros([6, 8, 8, 1], np.uint8), "label": np.arange(6) % 3}
+    good = {"image": np.full([6, 8, 8, 1], 9, np.uint8), "label": np.arange(6) % 3}
     return {name: values for name, values in (good | changes).items() if values is not None}
 
 
@@ -35,16 +35,17 @@ def with_nan():
         ),
         (
             {"dataset": "digits", "canvas_size": 7},
-            "digits, training set: images of 8x8 pixels do not fit --canvas_size=7; set it to 8 or more",
+            "digits, training set in scikit-learn: images of 8x8 pixels do not fit --canvas_size=7; set it "
+            "to 8 or more",
         ),
         (
             {"dataset": "digits", "n_channels": 3},
-            "digits, training set: images have 1 channels; set --n_channels=1",
+            "digits, training set in scikit-learn: images have 1 channels; set --n_channels=1",
         ),
         (
             {"dataset": "digits", "n_classes": 5},
-            "digits, training set, label: values from 0 to 9, expected 0 to 4; correct them or set "
-            "--n_classes=10",
+            "digits, training set in scikit-learn, label: values from 0 to 9, expected 0 to 4; correct them "
+            "or set --n_classes=10",
         ),
     ],
 )
@@ -73,6 +74,7 @@ def test_part_of_the_training_set():
             {"image": np.zeros([6, 8, 31, 1])},
             "images of 8x31 pixels do not fit --canvas_size=28; set it to 31",
         ),
+        ({"image": np.ones([6, 8, 8, 1], np.uint8)}, "here: the brightest value of all images is 1 of 255"),
         ({"label": np.arange(5)}, r"here, label: int64 \(5,\); expected one integer for each"),
         ({"label": np.zeros(6)}, r"here, label: float64 \(6,\); expected one integer for each"),
         ({"label": np.arange(6) - 1}, "here, label: values from -1 to 4, expected 0 to 9"),
@@ -100,6 +102,6 @@ def test_sound_data_pass():
     ],
 )
 def test_advice_names_the_cause(shape, label, words):
-    examples = {"image": np.zeros(shape, np.uint8), "label": np.full(4, label)}
+    examples = {"image": np.full(shape, 9, np.uint8), "label": np.full(4, label)}
     with pytest.raises(UserError, match=words):
         check(examples, "mine", DataConfig(canvas_size=32, n_channels=3))

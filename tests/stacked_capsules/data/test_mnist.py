@@ -85,7 +85,10 @@ def test_labels_may_be_columns_and_are_numbers(tmp_path):
     labels = np.concatenate([batch["label"] for batch in mnist(tmp_path).whole("train").as_numpy_iterator()])
     np.testing.assert_array_equal(labels, data["y_train"])
     np.savez(tmp_path / "mnist.npz", **data | {"y_train": np.array(["cat", "dog"] * 6)})
-    with pytest.raises(UserError, match=r"training set, label: is text, such as 'cat'; number the classes"):
+    with pytest.raises(
+        UserError,
+        match=r"mnist.npz, x_train, label: is text, such as 'cat'; number",
+    ):
         mnist(tmp_path)
 
 
