@@ -16,7 +16,7 @@ def device_in_words(replicas: Replicas) -> str:
     """Returns where a run computes: "CPU, 2 cores", "GPU, NVIDIA H100", "2 replicas on 2 GPUs, ..."."""
     gpus = tf.config.list_physical_devices("GPU")
     n_local = replicas.n // replicas.n_workers
-    where = _gpus(gpus[:n_local]) if gpus else f"CPU, {_n_cores()} cores"
+    where = _gpus(gpus[:n_local]) if gpus else f"CPU, {_cores()}"
     if replicas.n == 1:
         return where
     workers = f" of {replicas.n_workers} workers, each" if replicas.n_workers > 1 else ""
@@ -38,6 +38,7 @@ def _gpus(gpus):
     return f"{'GPU' if len(gpus) == 1 else f'{len(gpus)} GPUs'}, {', '.join(sorted(names))}"
 
 
-def _n_cores():
+def _cores():
     """How many cores this process may use, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return "1 core" if n == 1 else f"{n} cores"

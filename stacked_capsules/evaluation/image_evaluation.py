@@ -121,7 +121,7 @@ def unsupervised_accuracies(
             warnings.warn(
                 f"k-means: {n} {split} examples cannot form {n_classes} clusters, so there is no such score; "
                 "evaluate on a larger set",
-                stacklevel=2,
+                stacklevel=1,  # always here, so that it is shown once
             )
     scores = {"refit": {}, "transfer": {}}
     for feature in features:
