@@ -47,7 +47,9 @@ def folder_of_run(logdir: str, name: str) -> Path:
     try:
         return Path(os.path.expanduser(logdir).format(name=name))
     except (KeyError, IndexError, ValueError):
-        raise UserError(f"--logdir={logdir} is not a template: only {{name}} may be a field") from None
+        raise UserError(
+            f"--logdir={logdir} is not a template: only {{name}} may be a field, and other braces are doubled"
+        ) from None
 
 
 def prepare_run_folder(

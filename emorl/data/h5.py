@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from discovery import UserError
+from discovery.image_files import check_not_black
 from emorl.data.clevr import object_count
 from emorl.data.masks import check_partition
 from emorl.data.stored import Rows
@@ -194,8 +195,10 @@ def _kept(group, members, where, max_objects):
 def _probe(members, kept, where):
     """Reads both ends, so that most damage is found now instead of hours later."""
     for name, value in members.items():
-        for rows in (kept[:_PROBED], kept[-_PROBED:]):
-            read = _read(value, name, rows)
+        ends = [_read(value, name, rows) for rows in (kept[:_PROBED], kept[-_PROBED:])]
+        if name == "image":
+            check_not_black(np.concatenate(ends), f"{where}/imgs")
+        for read in ends:
             if name == "mask":
                 check_partition(read, f"{where}/masks")
             if name == "factors" and not np.isfinite(read).all():

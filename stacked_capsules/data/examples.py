@@ -92,8 +92,16 @@ def check_integers(values: np.ndarray, where: str, n: int, end: int | None = Non
             "np.unique(labels, return_inverse=True)[1]"
         )
     if values.shape != (n,) or not np.issubdtype(values.dtype, np.integer):
+        advice = ""
+        if values.dtype.kind == "f" and values.size:
+            whole = values == np.rint(values)  # false where it is NaN
+            advice = (
+                f"; {values[~whole][0]:g} is no class"
+                if not whole.all()
+                else "; store labels.astype(np.int64)"
+            )
         raise UserError(
-            f"{where}: {values.dtype} {values.shape}; expected one integer for each of {n} images"
+            f"{where}: {values.dtype} {values.shape}; expected one integer for each of {n} images{advice}"
         )
     low, high = values.min(), values.max()
     if low >= 0 and (end is None or high < end):

@@ -171,4 +171,4 @@ def test_a_folder_that_cannot_be_written(processes, tmp_path):
         assert "choose another --logdir" in line
     assert (tmp_path / "file").read_text() == "x"
     line = processes.run("scripts.train", *TRAIN, "--logdir=runs/{nmae}").mistake
-    assert "--logdir=runs/{nmae} is not a template" in line
+    assert "/runs/{nmae} is not a template: only {name} may be a field, and other braces are doubled" in line

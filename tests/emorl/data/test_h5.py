@@ -148,6 +148,7 @@ def spoil(masks):
         (bad("imgs", lambda v: v.astype(np.float32)), r"expected uint8.* np.rint\(255 \* imgs\)"),
         (bad("imgs", lambda v: v.astype(np.int64)), r"expected uint8.* imgs.astype\(np.uint8\)"),
         (bad("masks", lambda v: v > 0), r"masks: type bool; expected uint8.* masks.astype\(np.uint8\)"),
+        (bad("imgs", lambda v: v // 255), "imgs: the brightest value of all images is [01] of 255"),
         (bad("imgs", lambda v: v[:4]), "4 images, but 5"),
         (bad("imgs", lambda v: v[:0]), "n > 0"),
         (bad("masks", lambda v: v[:, :, 1:]), r"masks: shape .*, 1\]\.$"),
