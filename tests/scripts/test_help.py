@@ -49,7 +49,7 @@ def test_help_lists_the_flags_of_the_script(script):
     assert (code, told) == (0, "")
     source = (REPO / "scripts" / f"{script}.py").read_text()
     assert shown.startswith(re.match(r'"""(.*)', source)[1])
-    defined = re.findall(r'DEFINE_\w+\([\s*(]*"(\w+)"', source)
+    defined = re.findall(r'(?:DEFINE_\w+|define_path)\([\s*(]*"(\w+)"', source)
     assert defined or script in SHOWN
     for words in [*(f"\n  --{name}=" for name in defined), *SHOWN.get(script, [])]:
         assert words in shown
