@@ -117,7 +117,7 @@ def test_what_is_no_checkpoint_is_refused(path):
 
 def test_without_pytorch(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"PyTorch only: install it with pip install '\.\[torch\]'"):
+    with pytest.raises(UserError, match=r"read with PyTorch: install it with pip install '\.\[torch\]'"):
         read_torch_checkpoint("a.pth")
 
 

@@ -61,7 +61,7 @@ def test_color_and_no_classes(folder):
     ("options", "message"),
     [
         ({"n_classes": 10}, "has 2 classes; set --n_classes=2"),
-        ({"n_channels": 2}, "--n_channels=2: image files are read as gray (1) or color (3)"),
+        ({"n_channels": 2}, r"--n_channels=2: image files are read as gray \(1\) or color \(3\)"),
         ({"canvas_size": 0}, "--canvas_size=0: must be at least 1"),
         ({"data_dir": None}, "set --data_dir to a folder of PNG or JPEG files"),
         ({"n_train": 23}, "images has 22 training examples"),

@@ -60,7 +60,7 @@ def test_without_data_and_network_one_line_names_three_ways_out(tmp_path):
     (line,) = str(caught.value).splitlines()
     for part in (str(tmp_path), "Name or service not known", "mnist.npz", "prepared TFDS data", "connect"):
         assert part in line
-    assert line.endswith("or take --dataset=digits, which needs no download")
+    assert line.endswith("or use --dataset=digits, which needs no download")
     with pytest.raises(UserError, match=r"elsewhere/mnist\.npz: no such file; point --data_dir .*=digits"):
         mnist(tmp_path / "elsewhere" / "mnist.npz")
     assert not any(tmp_path.iterdir()), "nothing is left behind"
