@@ -10,23 +10,23 @@ from typing import NamedTuple
 from discovery.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-#: Without sub-folders for training and validation, every tenth image is held out.
+#: Without subfolders for training and validation, every tenth image is held out.
 HOLD_OUT_EVERY = 10
 
-# Names of sub-folders that split the data, in any case; of several for validation the first is used.
+# Names of subfolders that split the data, in any case; of several for validation the first is used.
 _TRAIN = ("train", "training")
 _VALID = ("valid", "val", "validation", "test", "testing")
 _DEEPEST = 4  # levels that are searched, so that circular links end
 _JUNK = (".", "__MACOSX")  # prefixes of what file managers and archivers leave behind
 
-_Place = tuple[str, ...]  # names of sub-folders on the way
+_Place = tuple[str, ...]  # names of subfolders on the way
 
 
 class ImageSet(NamedTuple):
     """One of the two sets, in the order in which it is read.
 
     Attributes:
-        root: The folder that it is in, or whose sub-folders are its classes.
+        root: The folder that it is in, or whose subfolders are its classes.
         paths: Of the images: the first of each class, the second of each class, ...
         labels: The class of each, a place in `ImageFolder.classes`; empty without classes.
     """
@@ -42,9 +42,9 @@ class ImageFolder(NamedTuple):
     Attributes:
         train: Images to learn from.
         valid: Images for validation.
-        classes: Names of the sub-folders that images are sorted into; empty: there are no classes.
+        classes: Names of the subfolders that images are sorted into; empty: there are no classes.
         held_out: Whether the folder has no split of its own, so that every tenth image is held out.
-        aside: Sub-folders that were skipped.
+        aside: Subfolders that were skipped.
     """
 
     train: ImageSet
@@ -62,13 +62,13 @@ class ImageFolder(NamedTuple):
 def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
     """Finds the PNG and JPEG files of a folder, and sorts them by their names.
 
-    They are in the folder itself or, by class, in its sub-folders; a single sub-folder is not a class. Where
-    there are sub-folders `train` and `valid` (or `val`, `validation`, `test`), these hold the two sets, laid
+    They are in the folder itself or, by class, in its subfolders; a single subfolder is not a class. Where
+    there are subfolders `train` and `valid` (or `val`, `validation`, `test`), these hold the two sets, laid
     out likewise. Otherwise every tenth image, counted across the classes, is for validation.
 
     Args:
         folder: Which folder.
-        aside: Names of sub-folders to skip, which hold something else.
+        aside: Names of subfolders to skip, which hold something else.
 
     Raises:
         UserError: There is no image, or it is unclear to which set or class some belong.
@@ -78,7 +78,7 @@ def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
     left_aside: list[Path] = []
     _walk(folder, (), aside, found, left_aside)
     if not found:
-        raise UserError(f"{folder}: holds no images, directly or in sub-folders; expected .png or .jpg")
+        raise UserError(f"{folder}: holds no images, directly or in subfolders; expected .png or .jpg")
     split = _split(folder, found)
     train_name, valid_name = split or (None, None)
     train = _by_class(folder, (train_name,) if split else (), found)
@@ -98,7 +98,7 @@ def find_images(folder: str | Path, aside: Collection[str] = ()) -> ImageFolder:
 
 
 def _walk(folder, place, aside, found, left_aside):
-    """Collects images by the sub-folders on the way to them."""
+    """Collects images by the subfolders on the way to them."""
     try:
         with os.scandir(folder) as scanned:
             entries = sorted(scanned, key=lambda entry: entry.name)
@@ -117,35 +117,35 @@ def _walk(folder, place, aside, found, left_aside):
 
 
 def _split(folder, found):
-    """Returns the sub-folders for training and validation; None where there are none."""
+    """Returns the subfolders for training and validation; None where there are none."""
     tops = {place[0] for place in found if place}
     named = {name.lower(): name for name in sorted(tops)}
     train, valid = (next((named[n] for n in names if n in named), None) for names in (_TRAIN, _VALID))
-    if valid is None and tops != {train}:  # beside other sub-folders "train" is a class, say of railways
+    if valid is None and tops != {train}:  # beside other subfolders "train" is a class, say of railways
         return None
     others = [name for name in sorted(tops) if name.lower() not in _TRAIN + _VALID]
     if train is None or others or () in found:
-        beside = "no sub-folder train" if train is None else f"also {', '.join(others) or 'images'}"
+        beside = "no subfolder train" if train is None else f"also {', '.join(others) or 'images'}"
         raise UserError(
-            f"{folder}: holds a sub-folder {valid or train}, but {beside}: for a split give train and valid "
+            f"{folder}: holds a subfolder {valid or train}, but {beside}: for a split give train and valid "
             "alone; rename a class of that name"
         )
     return train, valid
 
 
 def _by_class(folder, place: _Place, found: Mapping[_Place, list[Path]]) -> dict[str, list[Path]]:
-    """Returns the images below a place by the name of their sub-folder, "" for none."""
+    """Returns the images below a place by the name of their subfolder, "" for none."""
     root = folder.joinpath(*place)
     below = {where[len(place) :]: paths for where, paths in found.items() if where[: len(place)] == place}
     deep = [paths[0] for where, paths in below.items() if len(where) > 1]
     if deep:
         raise UserError(
-            f"{deep[0]}: is too deep: images belong in {root}, or in sub-folders of it, one per class"
+            f"{deep[0]}: is too deep: images belong in {root}, or in subfolders of it, one per class"
         )
     if () in below and len(below) > 1:
         raise UserError(
-            f"{root}: images lie in it ({below[()][0].name}) and in sub-folders of it "
-            f"({_listed(where[0] for where in below if where)}): move all into sub-folders, or none"
+            f"{root}: images lie in it ({below[()][0].name}) and in subfolders of it "
+            f"({_listed(where[0] for where in below if where)}): move all into subfolders, or none"
         )
     return {where[0] if where else "": below[where] for where in sorted(below)}
 
@@ -161,7 +161,7 @@ def _held_out(folder, by_class):
     if n < HOLD_OUT_EVERY:
         raise UserError(
             f"{folder}: {n} images are too few to hold out every tenth for validation; put them into "
-            "sub-folders train and valid"
+            "subfolders train and valid"
         )
     return train, valid
 

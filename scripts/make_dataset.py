@@ -4,7 +4,7 @@ Generated scenes, in EfficientMORL's layout:
     python -m scripts.make_dataset --dataset=tetrominoes --n_train=60000 --n_test=320 --out=tetrominoes.h5
 Scenes of a folder, with masks where it has some, in the same layout:
     python -m scripts.make_dataset --data_path=FOLDER --size=64 --out=scenes.h5
-Images of a folder, by class where it has sub-folders, as TFRecords for SCAE in a new folder:
+Images of a folder, by class where it has subfolders, as TFRecords for SCAE in a new folder:
     python -m scripts.make_dataset --data_path=FOLDER --size=28 --n_channels=1 --out=packed
 
 --picture=FILE.png shows the first test scenes and their masks.

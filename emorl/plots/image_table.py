@@ -14,7 +14,7 @@ FONT_SIZE = 12
 FULL_WIDTH = 1900
 
 _BLOCK_GAP = 14
-_GAP_GREY = 205  # so that the edge of a white tile is visible
+_GAP_GRAY = 205  # so that the edge of a white tile is visible
 _TOP = FONT_SIZE + 8  # for a block's title
 
 
@@ -112,7 +112,7 @@ def _width(block, zoom):
 def _draw(block, zoom):
     R, N, H, W, _ = block.tiles.shape
     pixels = as_pixels(block.tiles).repeat(zoom, axis=2).repeat(zoom, axis=3)  # [R, N, zH, zW, 3]
-    pixels = np.pad(pixels, [(0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)], constant_values=_GAP_GREY)
+    pixels = np.pad(pixels, [(0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)], constant_values=_GAP_GRAY)
     pixels[np.isnan(block.tiles).all(axis=(2, 3, 4))] = 255
     table = pixels.transpose(0, 2, 1, 3, 4).reshape(R * (zoom * H + GAP), N * (zoom * W + GAP), 3)
     missing = _width(block, zoom) - table.shape[1]

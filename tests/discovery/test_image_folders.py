@@ -86,14 +86,14 @@ def test_a_link_in_a_circle_ends(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["notes.txt"], "holds no images, directly or in sub-folders; expected .png or .jpg"),
+        (["notes.txt"], "holds no images, directly or in subfolders; expected .png or .jpg"),
         (["{9}.png"], "9 images are too few to hold out every tenth"),
         (["a/b/{3}.png", "c/{9}.png"], r"a/b/00.png: is too deep: images belong in .*, one per class"),
         (["all/train/{3}.png", "all/test/{9}.png"], r"all/test/00.png: is too deep"),
-        (["{3}.png", "a/{9}.png"], r"images lie in it \(00.png\) and in sub-folders of it \(a\)"),
-        (["test/{3}.png", "bus/{9}.png"], "sub-folder test, but no sub-folder train"),
-        (["train/{3}.png", "test/{9}.png", "bus/{2}.png"], "sub-folder test, but also bus"),
-        (["train/{3}.png", "test/{9}.png", "x.png"], "sub-folder test, but also images"),
+        (["{3}.png", "a/{9}.png"], r"images lie in it \(00.png\) and in subfolders of it \(a\)"),
+        (["test/{3}.png", "bus/{9}.png"], "subfolder test, but no subfolder train"),
+        (["train/{3}.png", "test/{9}.png", "bus/{2}.png"], "subfolder test, but also bus"),
+        (["train/{3}.png", "test/{9}.png", "x.png"], "subfolder test, but also images"),
         (
             ["train/a/{3}.png", "train/b/{9}.png", "test/c/{2}.png"],
             "test: has classes c, but .*train has a, b",

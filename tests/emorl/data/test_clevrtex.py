@@ -13,7 +13,7 @@ N = 20
 
 @pytest.fixture
 def folder(tmp_path):
-    """A small folder as it is published, spread over two sub-folders."""
+    """A small folder as it is published, spread over two subfolders."""
     random = np.random.default_rng(0)
     for i in range(N):
         at = tmp_path / "clevrtex_full" / str(i // 12)
