@@ -6,7 +6,7 @@ from collections.abc import Callable
 #: Modules that are commands: `discovery-train` runs `train`, and so on.
 COMMANDS = (
     *("train", "train_emorl", "eval_mnist", "eval_constellation", "eval_emorl", "compare_runs", "run_seeds"),
-    *("export_model", "export_step", "convert_checkpoint", "make_dataset", "make_pretrained"),
+    *("export_model", "export_step", "convert_checkpoint", "make_dataset", "check_data", "make_pretrained"),
 )
 
 

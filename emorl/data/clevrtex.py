@@ -79,6 +79,16 @@ def clevrtex_rows(folder: Path, variant: str, split: str, masks: bool, factors: 
     return Rows(len(chosen), open_, signature, run=1, window=_WINDOW, place=f"in {folder}, {split}")
 
 
+def scene_files(folder: Path, variant: str) -> tuple[Path, ...]:
+    """Returns the images, masks and descriptions of all scenes, scene by scene, those that exist.
+
+    Raises:
+        UserError: The folder is not laid out as the published one.
+    """
+    beside = [(p, p.with_name(f"{p.stem}_flat.png"), p.with_suffix(".json")) for p in _index(folder, variant)]
+    return tuple(path for of_scene in beside for path in of_scene if path.is_file())
+
+
 def _index(folder, variant):
     """Returns the paths of all scenes' images, by number, without gaps."""
     name = f"clevrtex_{variant}"

@@ -74,6 +74,9 @@ class DataConfig:
     )
     h5_path: str = option("", "Name of the file, if --data_path is a folder.")
     masks: bool = option(False, "No effect as a flag: evaluations read masks if they need them.")
+    check_masks: bool = option(
+        True, "Refuses masks that are not a partition; False: masks as they are stored.", flag=False
+    )
     factors: bool = option(False, "No effect as a flag: evaluations read factors if they need them.")
     clevr_preprocess_style: str | None = option(
         None, f"{' or '.join(f'{style} ({size} pixels)' for style, size in STYLES.items())}; empty: no crop."

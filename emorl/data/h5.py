@@ -30,11 +30,13 @@ class Wanted(NamedTuple):
         masks: Whether to read masks.
         factors: Whether to read factors.
         max_objects: Skip scenes with more objects; None: keep all.
+        check_masks: Whether to refuse masks that are not a partition.
     """
 
     masks: bool
     factors: bool
     max_objects: int | None = None
+    check_masks: bool = True
 
 
 def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
@@ -62,7 +64,7 @@ def h5_rows(path: Path, group_names: tuple[str, ...], wanted: Wanted) -> Rows:
             kept = _kept(file[name], members, f"{path}, {name}", wanted.max_objects)
             row_bytes = sum(v.nbytes // len(v) for v in members.values())
             run = max((v.chunks[0] if v.chunks else 1) for v in members.values())
-            _probe(members, kept, f"{path}, {name}")
+            _probe(members, kept, f"{path}, {name}", wanted.check_masks)
             signature = {k: _spec(k, v) for k, v in members.items()}
     except UserError:
         raise
@@ -192,14 +194,14 @@ def _kept(group, members, where, max_objects):
     return kept
 
 
-def _probe(members, kept, where):
+def _probe(members, kept, where, check_masks):
     """Reads both ends, so that most damage is found now instead of hours later."""
     for name, value in members.items():
         ends = [_read(value, name, rows) for rows in (kept[:_PROBED], kept[-_PROBED:])]
         if name == "image":
             check_not_black(np.concatenate(ends), f"{where}/imgs")
         for read in ends:
-            if name == "mask":
+            if name == "mask" and check_masks:
                 check_partition(read, f"{where}/masks")
             if name == "factors" and not np.isfinite(read).all():
                 raise UserError(f"{where}/factors: contains values that are not finite.")

@@ -10,7 +10,7 @@ import tensorflow as tf
 from discovery import DataSource, UserError
 from discovery.experiments import function
 from emorl.data import clevr, h5, multi_object_records, scene_folder
-from emorl.data.clevrtex import clevrtex_rows
+from emorl.data.clevrtex import clevrtex_rows, scene_files
 from emorl.data.config import GENERATED, DataConfig
 from emorl.data.generated import Generator, generated_source
 from emorl.data.masks import one_hot_masks
@@ -30,6 +30,7 @@ def load(config: DataConfig) -> DataSource:
         uint8 [B, E, H', W'], 1 where entity e is (0 is the background), "factors" float32 [B, E, F] with
         columns `FACTORS[dataset]`, and "visibility" float32 [B, E]. H' is H except for CLEVR, whose masks
         stay at 192 pixels (E25). For a user's own scenes, E is what the scene with the most objects needs.
+        Without `check_masks`, masks are as stored, 0 and 1 or 255, whether they are a partition or not.
 
     Raises:
         UserError: An option or a file is invalid, or the file lacks what is requested.
@@ -69,6 +70,25 @@ def has_masks(config: DataConfig) -> bool:
     if path is not None and config.dataset != "clevrtex" and _first_bytes(path) == h5.SIGNATURE:
         return h5.has_masks(path, _H5_GROUPS["valid"])
     return True
+
+
+def files_of(config: DataConfig) -> tuple[Path, ...]:
+    """Returns the files that `load` reads, in the order of their names; none for generated scenes.
+
+    Raises:
+        UserError: A folder does not hold what it should.
+    """
+    path = _path(config)
+    if path is None:
+        return ()
+    if not path.is_dir():
+        return (path,)
+    if config.dataset == "clevrtex":
+        return scene_files(path, config.clevrtex_variant)
+    found = scene_folder.find_scenes(path)
+    sets = (found.train, found.valid)
+    used = {file for s in sets for file in (*s.images, *(s.masks[i] for i in s.images if s.masks))}
+    return tuple(sorted(used))
 
 
 def _path(config):
@@ -129,7 +149,7 @@ def _clevrtex_rows(path, split, config) -> Rows:
 
 
 def _h5_rows(path, split, config) -> Rows:
-    wanted = h5.Wanted(config.masks, config.factors, config.max_objects)
+    wanted = h5.Wanted(config.masks, config.factors, config.max_objects, config.check_masks)
     rows = h5.h5_rows(path, _H5_GROUPS[split], wanted)
     if config.clevr_preprocess_style:
         clevr.check_raw_size(*rows.signature["image"].shape[1:3], where=str(path))
@@ -143,7 +163,8 @@ def _to_batch(raw, config):
     batch = {"image": tf.cast(image, tf.float32) / 255.0}  # [B, H, W, 3]
     if config.masks:
         masks = clevr.crop_masks(raw["mask"]) if style else raw["mask"]  # [B, E, H', W']
-        batch["mask"] = one_hot_masks(masks, where=str(Path(config.data_path, config.h5_path)))
+        where = str(Path(config.data_path, config.h5_path))
+        batch["mask"] = one_hot_masks(masks, where) if config.check_masks else masks
     if config.factors:
         batch |= {"factors": raw["factors"], "visibility": raw["factors"][..., -1]}
     return batch

@@ -78,7 +78,7 @@ def records_source(
     seed = Seed.of(config.seed)
 
     parse = functools.partial(_parse, layout=layout, masks=config.masks, factors=config.factors)
-    if config.masks:
+    if config.masks and config.check_masks:
         for scene in valid.take(_PROBED).map(parse).as_numpy_iterator():
             check_partition(scene["mask"][None], str(path))
 

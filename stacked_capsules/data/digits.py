@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
@@ -27,7 +30,9 @@ def read(config: DataConfig) -> ImageSets:
         rank[labels == label] = np.arange((labels == label).sum())
     valid = rank % VALID_EVERY == VALID_EVERY - 1
     stored = "in scikit-learn"
-    return ImageSets(_subset(images, labels, ~valid), _subset(images, labels, valid), stored, stored)
+    file = Path(str(files("sklearn.datasets.data") / "digits.csv.gz"))
+    sets = (_subset(images, labels, chosen) for chosen in (~valid, valid))
+    return ImageSets(*sets, stored, stored, (file,))
 
 
 def upsample(values: np.ndarray, size: int = SIZE) -> np.ndarray:

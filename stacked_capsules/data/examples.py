@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,12 +23,14 @@ class ImageSets(NamedTuple):
         valid: the validation set.
         train_from: where the training set comes from, in words.
         valid_from: where the validation set comes from.
+        files: which files were read.
     """
 
     train: Examples
     valid: Examples
     train_from: str
     valid_from: str
+    files: tuple[Path, ...] = ()
 
 
 _NEGATIVE_LABELS = ", or leave out examples without a class: classes are numbered from 0"

@@ -31,7 +31,7 @@ def read(config: DataConfig) -> ImageSets:
             examples["label"] = np.array(image_set.labels, np.int64)  # [N]
         both.append(examples)
     check_not_black(both[0]["image"], config.data_dir)
-    return ImageSets(*both, *_in_words(config, found))
+    return ImageSets(*both, *_in_words(config, found), (*found.train.paths, *found.valid.paths))
 
 
 def pack(config: DataConfig, folder: Path) -> ImageSets:

@@ -25,10 +25,7 @@ def load(config: DataConfig) -> DataSource:
     Raises:
         UserError: An option is out of range, or data are missing, damaged or not what the options say.
     """
-    if config.dataset not in DATASETS:
-        raise UserError(
-            f"--dataset={config.dataset}: there is no such data set; choose one of {', '.join(DATASETS)}"
-        )
+    _check_name(config)
     if config.batch_size < 1:
         raise UserError(f"--batch_size={config.batch_size}: must be at least 1")
     if config.epoch_order not in DRAWN:
@@ -38,9 +35,7 @@ def load(config: DataConfig) -> DataSource:
     classes = class_names(config)
     if classes and len(classes) != config.n_classes:
         raise UserError(f"{config.data_dir}: has {len(classes)} classes; set --n_classes={len(classes)}")
-    sets = function(IMAGE_SETS[config.dataset])(config)
-    if config.n_train is not None:
-        sets = sets._replace(train=_first(sets.train, config))
+    sets = read_images(config)
     named = ("training", sets.train, sets.train_from), ("validation", sets.valid, sets.valid_from)
     for name, examples, place in named:
         check(examples, f"{config.dataset}, {name} set {place}", config)
@@ -56,6 +51,17 @@ def load(config: DataConfig) -> DataSource:
     return source._replace(sets=_in_words(sets), classes=classes)
 
 
+def read_images(config: DataConfig) -> ImageSets:
+    """Reads a data set of images as it is stored, unless that needs resizing; `load` checks and batches it.
+
+    Raises:
+        UserError: There is no such data set of images, or files are missing or damaged.
+    """
+    _check_name(config)
+    sets = function(IMAGE_SETS[config.dataset])(config)
+    return sets if config.n_train is None else sets._replace(train=_first(sets.train, config))
+
+
 def class_names(config: DataConfig) -> tuple[str, ...]:
     """Returns the names of the labels, for image files those of their folders; empty if they have none.
 
@@ -67,6 +73,13 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
     if config.dataset == "tfrecord" and config.data_dir is not None:
         return tfrecord.class_names(config)
     return ()
+
+
+def _check_name(config):
+    if config.dataset not in DATASETS:
+        raise UserError(
+            f"--dataset={config.dataset}: there is no such data set; choose one of {', '.join(DATASETS)}"
+        )
 
 
 def _in_words(sets: ImageSets) -> dict[str, str]:

@@ -15,6 +15,8 @@ WAYS_OUT = (
     "point --data_dir at a folder with Keras' mnist.npz or with prepared TFDS data, connect to the Internet "
     "so that it can be downloaded, or use --dataset=digits, which needs no download"
 )
+#: sha256 of the file that `keras.datasets.mnist.load_data` downloads, as its source states it.
+KERAS_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 
 def read(config: DataConfig) -> ImageSets:
@@ -47,7 +49,7 @@ def read_npz(path: Path) -> tuple[Examples, Examples]:
 
 
 def _sets(path):
-    return ImageSets(*read_npz(path), *(f"in {path}, {name}" for name in ("x_train", "x_test")))
+    return ImageSets(*read_npz(path), *(f"in {path}, {name}" for name in ("x_train", "x_test")), (path,))
 
 
 def _check_sums(archive):

@@ -56,7 +56,9 @@ def read_tfds(name: str, data_dir: str | None, ways_out: str) -> ImageSets:
     try:
         builder = tfds.builder_from_directory(versions[-1])
         sets = (_examples(tfds, builder, split) for split in ("train", "test"))
-        return ImageSets(*sets, *(f"in {versions[-1]}, {split}" for split in ("train", "test")))
+        places = (f"in {versions[-1]}, {split}" for split in ("train", "test"))
+        files = tuple(sorted(path for path in versions[-1].iterdir() if path.is_file()))
+        return ImageSets(*sets, *places, files)
     except Exception as error:  # damaged files raise whatever TFDS stumbles over
         raise UserError(
             f"{versions[-1]}: prepared TFDS data that cannot be read ({_line(error)}); remove the folder and "

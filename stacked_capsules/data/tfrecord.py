@@ -57,7 +57,7 @@ def read(config: DataConfig) -> ImageSets:
     if valid_files:
         valid = read_files(valid_files)
         _check_alike(valid, valid_files[0], train, train_files[0])
-        return ImageSets(train, valid, _in(train_files), _in(valid_files))
+        return ImageSets(train, valid, _in(train_files), _in(valid_files), (*train_files, *valid_files))
     held_out = np.arange(len(train["image"])) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1  # [N]
     if not held_out.any():
         raise UserError(
@@ -65,7 +65,8 @@ def read(config: DataConfig) -> ImageSets:
             "validation; set --valid_file"
         )
     sets = ({name: values[rows] for name, values in train.items()} for rows in (~held_out, held_out))
-    return ImageSets(*sets, _in(train_files), f"{_in(train_files)}: every tenth is held out")
+    held_out_from = f"{_in(train_files)}: every tenth is held out"
+    return ImageSets(*sets, _in(train_files), held_out_from, tuple(train_files))
 
 
 def class_names(config: DataConfig) -> tuple[str, ...]:

@@ -90,6 +90,29 @@ def constellation_picture(
     return image_grid(grid.reshape(n_rows, n_columns, *tiles[0].shape) / 255.0, [title] * n_columns, zoom=1)
 
 
+def points_picture(points: np.ndarray, presence: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """Draws examples side by side, their present points in the color of their pattern.
+
+    Args:
+        points: [n, P, 2] in [-1, 1].
+        presence: [n, P]; a point is there above 0.5.
+        pattern: int [n, P].
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    colors = capsule_colors(int(pattern.max()) + 1)  # [G, 3]
+    canvases = []
+    for n in range(len(points)):
+        there = presence[n] > 0.5  # [P]
+        canvas = new_canvas()
+        draw_points(
+            canvas, points[n][there], [tuple(colors[g]) for g in pattern[n][there]], pattern[n][there]
+        )
+        canvases.append(np.asarray(canvas))
+    return image_grid(np.stack(canvases)[None] / 255.0, [""] * len(canvases), zoom=1)
+
+
 def new_canvas() -> Image.Image:
     """Makes a black canvas with room for points on its border."""
     side = CANVAS_SIZE + 2 * MARGIN
