@@ -56,7 +56,8 @@ class Experiment:
         plots: (model, batch) -> pictures by name, uint8 [H, W, 3].
         script: module of `scripts` that trains it.
         evaluations: modules of `scripts` that score it, the usual one first, with their flags.
-        imports: names an `OriginalProgram`, whose checkpoints `scripts.convert_checkpoint` reads.
+        imports: names an `OriginalProgram`, whose checkpoints `scripts.convert_checkpoint` reads; None: there
+            is none.
         import_name: its value of `--model` there.
         after_restoring: (model, flags of its run, step) -> None, where more than weights is restored.
         generates: data sets that are generated without `--data_path`; these are not the published scenes.
@@ -72,8 +73,8 @@ class Experiment:
     plots: str
     script: str
     evaluations: tuple[str, ...]
-    imports: str
-    import_name: str
+    imports: str | None
+    import_name: str | None
     after_restoring: str | None = None
     generates: tuple[str, ...] = ()
     published: tuple[tuple[Mapping[str, str], tuple[Published, ...]], ...] = ()

@@ -1,4 +1,4 @@
-"""EfficientMORL (Emami et al., ICML 2021) and its Slot Attention baseline: slots of the objects in scenes.
+"""EfficientMORL (Emami et al., ICML 2021), with Slot Attention and a plain VAE as baselines: slots in scenes.
 
 `build` creates an untrained model, `load_run` and `load_pretrained` load trained ones; all have `encode`,
 `segment` and `reconstruct`.

@@ -1,11 +1,11 @@
-"""The options of both models, with the original's names and defaults."""
+"""The options of the models, with the original's names and defaults."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from discovery import UserError
-from discovery.options import check_options, option
+from discovery.options import check_options, option, same_option
 from discovery.precision import PRECISIONS
 
 #: Gain of most initial weights of the original.
@@ -31,7 +31,7 @@ class SlotAttentionConfig:
     init_gain: float = option(
         GAIN,
         "Gain of the initial weights, except those of recurrences and of the encoder's positions; in Slot "
-        "Attention, only of the decoder's; with 1, small runs find objects.",
+        "Attention and VAE, only of the decoder's; with 1, small runs find objects.",
         least=0,
         later=True,
     )
@@ -96,6 +96,37 @@ class EMORLConfig(SlotAttentionConfig):
             raise UserError(
                 "bottom_up_prior and reverse_prior_plusplus are mutually exclusive: set one of them to False."
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class VAEConfig:
+    """The options of the autoencoder without slots, all of which the others have too.
+
+    Raises:
+        UserError: an option is not among its choices or out of range, or images are not square or do not have
+            three channels.
+    """
+
+    input_size: tuple[int, int, int] = same_option(SlotAttentionConfig, "input_size")
+    z_size: int = same_option(SlotAttentionConfig, "z_size")
+    image_decoder: str = same_option(SlotAttentionConfig, "image_decoder")
+    precision: str = same_option(SlotAttentionConfig, "precision")
+    init_gain: float = same_option(SlotAttentionConfig, "init_gain")
+    log_scale: float = same_option(EMORLConfig, "log_scale")
+
+    def __post_init__(self):
+        check_options(self)
+        object.__setattr__(self, "input_size", _checked_input_size(self.input_size))
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images."""
+        return self.input_size[1]
+
+    @property
+    def K(self) -> int:  # noqa: N802
+        """The whole image is one slot, for evaluations."""
+        return 1
 
 
 def _checked_input_size(input_size):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -40,6 +37,8 @@ class EfficientMORL(SceneInference, TrainableModel):
     Raises:
         UserError: for an unknown decoder or likelihood, or a size that the decoder cannot render.
     """
+
+    config_class = EMORLConfig
 
     def __init__(self, config: EMORLConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
         super().__init__(**kwargs)
@@ -238,17 +237,6 @@ class EfficientMORL(SceneInference, TrainableModel):
             return []
         state = self.geco.next_state(self._geco_state(), metrics["nll"], step)
         return [(self.geco_C_ema, state.C_ema), (self.geco_beta, state.beta)]
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        own = {"init_seed": self.init_seed, "inference_seed": self.inference_seed}
-        return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> EfficientMORL:
-        """Builds the model that `get_config` describes."""
-        config = dict(config)
-        return cls(EMORLConfig(**config.pop("options")), **config)
 
     def _first_stage(self, images, parameters, draw, training):
         posteriors = [DiagonalGaussian.of_parameters(p) for p in parameters]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from discovery.experiments import Experiment, Published
-from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.configuration import EMORLConfig, SlotAttentionConfig, VAEConfig
 from emorl.data.config import GENERATED
 from emorl.learning_options import EMORLTraining
 
@@ -62,4 +62,13 @@ SLOT_ATTENTION = replace(
     published=(),
 )
 
-EXPERIMENTS = (EFFICIENT_MORL, SLOT_ATTENTION)
+VAE = replace(
+    SLOT_ATTENTION,
+    model="VAE",
+    config=VAEConfig,
+    maker="emorl.seeded_models:make_vae",
+    imports=None,
+    import_name=None,
+)
+
+EXPERIMENTS = (EFFICIENT_MORL, SLOT_ATTENTION, VAE)

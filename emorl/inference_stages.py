@@ -61,6 +61,16 @@ class EfficientMORLOutputs(NamedTuple):
         return self.stages[-1].sample
 
     @property
+    def posterior(self) -> DiagonalGaussian:
+        """The final posterior of the slots, each field [B, K, z]."""
+        return self.stages[-1].posterior
+
+    @property
+    def kl(self) -> tf.Tensor:
+        """Of the final posterior, [B]."""
+        return self.stages[-1].kl
+
+    @property
     def decoding(self) -> Decoding:
         """The decoding of the final slots."""
         return self.stages[-1].decoding

@@ -8,8 +8,9 @@ from typing import Any
 from discovery import models_by_name
 from emorl.efficient_morl import EfficientMORL
 from emorl.slot_attention import SlotAttention
+from emorl.vae import VAE
 
-Model = EfficientMORL | SlotAttention
+Model = EfficientMORL | SlotAttention | VAE
 
 _PACKAGE = "emorl"
 
@@ -20,7 +21,7 @@ def build(name: str, seed: int = 0, **options: Any) -> Model:
     Args:
         name: of a file in `configs/`: "tetrominoes", "clevr6", "slot_attention_tetrominoes", ...
         seed: of the initial weights.
-        **options: override fields of `EMORLConfig` or `SlotAttentionConfig`, for example `K=7`.
+        **options: override fields of the model's configuration, for example `K=7`.
 
     Raises:
         UserError: there is no such configuration or option, or it belongs to the package `stacked_capsules`.

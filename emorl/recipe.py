@@ -1,4 +1,4 @@
-"""How EfficientMORL and Slot Attention learn: optimizer, learning rate, clipping, refinements."""
+"""How EfficientMORL, Slot Attention and the VAE learn: optimizer, learning rate, clipping, refinements."""
 
 from __future__ import annotations
 

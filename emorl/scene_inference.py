@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -72,6 +73,17 @@ class SceneInference:
             UserError: they have another shape.
         """
         return self.decoder(checked_slots(slots, self.config.z_size, self.compute_dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns all arguments of the constructor."""
+        own = {"init_seed": self.init_seed, "inference_seed": self.inference_seed}
+        return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SceneInference:
+        """Builds the model that `get_config` describes."""
+        config = dict(config)
+        return cls(cls.config_class(**config.pop("options")), **config)
 
     def inputs_of(self, batch: Batch | Any) -> Any:
         """Picks the images out of a batch."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.configuration import EMORLConfig, SlotAttentionConfig, VAEConfig
 from emorl.efficient_morl import EfficientMORL
 from emorl.slot_attention import SlotAttention
+from emorl.vae import VAE
 
 
 def make_efficient_morl(config: EMORLConfig, seed: int = 0) -> EfficientMORL:
@@ -25,5 +26,16 @@ def make_slot_attention(config: SlotAttentionConfig, seed: int = 0) -> SlotAtten
         UserError: for invalid options.
     """
     model = SlotAttention(config, init_seed=seed, name="slot_attention")
+    model.build((None, config.size, config.size, 3))
+    return model
+
+
+def make_vae(config: VAEConfig, seed: int = 0) -> VAE:
+    """The autoencoder without slots, with initial weights drawn from `seed`.
+
+    Raises:
+        UserError: for options that make no model.
+    """
+    model = VAE(config, init_seed=seed, name="vae")
     model.build((None, config.size, config.size, 3))
     return model

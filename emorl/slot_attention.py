@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -55,6 +54,8 @@ class SlotAttention(SceneInference, TrainableModel):
     Raises:
         UserError: for an unknown decoder or a size that it cannot render.
     """
+
+    config_class = SlotAttentionConfig
 
     def __init__(self, config: SlotAttentionConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
         super().__init__(**kwargs)
@@ -137,17 +138,6 @@ class SlotAttention(SceneInference, TrainableModel):
         sums = batch_sum(tf.stack([tf.reduce_sum(error), tf.cast(tf.shape(error)[0], error.dtype)]))  # [2]
         loss = sums[0] / sums[1]
         return loss, {"loss": loss, "mse": loss / (3 * self.config.size**2)}
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        own = {"init_seed": self.init_seed, "inference_seed": self.inference_seed}
-        return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> SlotAttention:
-        """Builds the model that `get_config` describes."""
-        config = dict(config)
-        return cls(SlotAttentionConfig(**config.pop("options")), **config)
 
     def _image(self, attention):
         image = tf.reshape(attention, [-1, self.config.size, self.config.size, self.config.K])

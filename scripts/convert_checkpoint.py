@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from discovery import UserError
-from discovery.experiments import Experiment, experiments, function
+from discovery.experiments import Experiment, experiment, experiments, function
 from discovery.installation import command
 
 from . import entry_point, training_flags, training_script
@@ -45,7 +45,7 @@ PORTABLE = ".npz"
 
 def kinds() -> dict[str, Experiment]:
     """Returns the models that can be imported, by their value of `--model` here and in training."""
-    return {name: kind for kind in experiments().values() for name in (kind.import_name, kind.model)}
+    return {name: kind for kind in experiments().values() for name in (kind.import_name, kind.model) if name}
 
 
 def main(_) -> None:
@@ -56,11 +56,16 @@ def main(_) -> None:
     from discovery.training.save_and_resume import write_snapshot
 
     kind = kinds()[FLAGS.model]
-    original = function(kind.imports)
+    original = function(kind.imports) if kind.imports else None
     make_model = training_script.of_model(kind.model).described.make_model
     if FLAGS.source.endswith(PORTABLE):
         FLAGS["model"].value = kind.model
-        arrays = portable_arrays(make_model(), original)
+        arrays = portable_arrays(make_model())
+    elif original is None:
+        raise UserError(
+            f"--model={kind.model}: has no original program; --source must be a {PORTABLE} file, of an "
+            "exported step"
+        )
     else:
         checkpoint = original.read(FLAGS.source)
         told = original.options(checkpoint)
@@ -108,7 +113,7 @@ def define_flags(arguments: list[str]) -> None:
         training_script.of_model(kinds()[model].model)
         FLAGS.set_default("name", "imported")  # the name of --out takes its place
     elif not asks_for_help(arguments):
-        names = [kind.import_name for kind in experiments().values()]
+        names = [kind.import_name for kind in experiments().values() if kind.import_name]
         raise UserError(f"--model={model}: give one of {', '.join(names)}")
 
 
@@ -151,7 +156,7 @@ def training_arrays(
     return {name: variable.numpy() for name, variable in state.named.items()}
 
 
-def portable_arrays(model: TrainableModel, original: OriginalProgram) -> dict[str, Any]:
+def portable_arrays(model: TrainableModel) -> dict[str, Any]:
     """Returns what `portable_train.py` wrote, in the types of snapshots."""
     import numpy as np
 
@@ -161,7 +166,10 @@ def portable_arrays(model: TrainableModel, original: OriginalProgram) -> dict[st
     from discovery.training.train_state import TrainState
 
     arrays = read_npz_snapshot(Path(FLAGS.source)).arrays
-    named = TrainState(model, original.optimizer, single_replica()).named
+    how = function(experiment(FLAGS.model).recipe)(
+        model, training_script.learning_options(), FLAGS.batch_size
+    )
+    named = TrainState(model, how.optimizer, single_replica()).named
     step = arrays.get(GLOBAL_STEP)
     if step is not None:
         arrays[GLOBAL_STEP] = step.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Scores and pictures of an EfficientMORL or Slot Attention snapshot, on its data set's test scenes.
+"""Scores and pictures of an EfficientMORL, Slot Attention or VAE snapshot, on its data set's test scenes.
 
     python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --json=scores.json
     python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --eval_type=make_gifs

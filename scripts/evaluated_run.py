@@ -105,8 +105,7 @@ def open_run(
     changed = adopt_saved_flags(folder)
     if FLAGS.model not in models:
         raise UserError(
-            f"--model={FLAGS.model}: this script scores {' and '.join(models)} models, "
-            f"but {folder} has another"
+            f"--model={FLAGS.model}: this script scores {', '.join(models)} models, but {folder} has another"
         )
     model = make_model()
     step = restore_model(snapshot, model)

@@ -53,6 +53,7 @@ MAIN_SCORES = {
     "scae": "unsupervised.transfer.prior.valid",
     "constellation": "segmentation_accuracy",
     **dict.fromkeys(("EfficientMORL", "SlotAttention"), "ARI.mean"),
+    "VAE": "MSE.mean",
 }
 
 #: How PNG files begin.

@@ -1,4 +1,4 @@
-"""Trains EfficientMORL or the Slot Attention baseline.
+"""Trains EfficientMORL, the Slot Attention baseline or the VAE without slots.
 
 Generated scenes:   python -m scripts.train_emorl --flagfile=configs/tetrominoes.flags
 Stored scenes:      ... --data_path=tetrominoes.h5

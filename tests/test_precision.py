@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import discovery.precision
 from discovery import Seed, UserError
-from emorl.configuration import EMORLConfig, SlotAttentionConfig
-from emorl.seeded_models import make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig, VAEConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention, make_vae
 from stacked_capsules.configuration import SCAEConfig
 from stacked_capsules.seeded_models import make_scae
 
@@ -19,6 +19,7 @@ MODELS = [
     (make_efficient_morl, EMORLConfig(**SLOTS, refinement_iters=1)),
     (make_efficient_morl, EMORLConfig(**(SLOTS | {"image_decoder": "iodine"}), image_likelihood="GMM")),
     (make_slot_attention, SlotAttentionConfig(**SLOTS)),
+    (make_vae, VAEConfig(z_size=8, input_size=(3, 16, 16), image_decoder="small")),
 ]
 
 

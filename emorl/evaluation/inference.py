@@ -1,4 +1,4 @@
-"""What evaluation needs from EfficientMORL and Slot Attention, under the same names."""
+"""What evaluation needs from the models, under the same names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def infer(model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int
     if isinstance(model, SlotAttention):
         means, kl = outputs.slots, None
     else:
-        means, kl = outputs.stages[-1].posterior.mean, outputs.stages[-1].kl
+        means, kl = outputs.posterior.mean, outputs.kl
     inferred = Inferred(outputs.slots, means, outputs.decoding.reconstruction, masks, kl)
     return tf.nest.map_structure(
         lambda value: None if value is None else tf.cast(value, tf.float32), inferred

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from discovery import Seed, TrainableModel
+from emorl.efficient_morl import EfficientMORL
 from emorl.slot_attention import SlotAttention
 
 
 class StageViews(NamedTuple):
-    """What T stages look like: EfficientMORL has L layers, then I refinements; Slot Attention has one stage.
+    """What T stages look like: EfficientMORL has L layers, then I refinements; the others have one stage.
 
     Attributes:
         masks: float32 [B, T, K, H, W, 1], probability that a pixel belongs to a slot; sums to 1 over slots.
@@ -32,10 +33,11 @@ class StageViews(NamedTuple):
 def stage_views(
     model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int | None = 0
 ) -> StageViews:
-    """Runs EfficientMORL or Slot Attention on images [B, H, W, 3] in [0, 1], as at inference."""
+    """Runs a model on images [B, H, W, 3] in [0, 1], as at inference."""
     outputs = model(tf.cast(images, model.compute_dtype), training=False, seed=seed)
-    if isinstance(model, SlotAttention):
-        decodings, attention = [outputs.decoding], outputs.attentions
+    if not isinstance(model, EfficientMORL):
+        decodings = [outputs.decoding]
+        attention = outputs.attentions if isinstance(model, SlotAttention) else []
     else:
         # The first stage decodes the last layer's sample.
         decodings = [*model.decode_layers(outputs)[:-1], *(stage.decoding for stage in outputs.stages)]
@@ -55,6 +57,8 @@ def stage_names(model: TrainableModel, views: StageViews) -> list[str]:
     n_decoded, n_attended = views.masks.shape[1], views.attention.shape[1]
     if isinstance(model, SlotAttention):
         return [f"iteration {i + 1}" for i in range(n_attended)]
+    if not isinstance(model, EfficientMORL):
+        return ["reconstruction"]
     layers = [f"layer {i + 1}" for i in range(n_attended)] or [
         "start"
     ]  # without layers: the initial posterior

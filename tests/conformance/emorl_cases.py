@@ -3,14 +3,14 @@
 import tensorflow as tf
 
 from discovery import Seed
-from emorl.configuration import EMORLConfig, SlotAttentionConfig
+from emorl.configuration import EMORLConfig, SlotAttentionConfig, VAEConfig
 from emorl.dual_gru import DualGRU, GRUCell
 from emorl.image_decoders import BigDecoder, IodineDecoder, SmallDecoder
 from emorl.image_encoder import ImageEncoder
 from emorl.inference_noise import SharedNoise
 from emorl.prior import ConditionalPrior
 from emorl.refinement import RefinementNetwork
-from emorl.seeded_models import make_efficient_morl, make_slot_attention
+from emorl.seeded_models import make_efficient_morl, make_slot_attention, make_vae
 from emorl.slot_inference import SlotInference
 from tests.conformance.case import Case, uniform
 
@@ -70,6 +70,12 @@ CASES = [
     Case(
         "SlotAttention",
         lambda: make_slot_attention(SlotAttentionConfig(**NET), seed=3),
+        noisy=True,
+        batch=IMAGE_BATCH,
+    ),
+    Case(
+        "VAE",
+        lambda: make_vae(VAEConfig(input_size=(3, SIZE, SIZE), z_size=Z, image_decoder="small"), seed=3),
         noisy=True,
         batch=IMAGE_BATCH,
     ),

@@ -61,7 +61,7 @@ def test_replaced():
 
 def test_every_configuration_can_be_read():
     models = {read_flag_file(path)["model"] for path in CONFIGS.glob("*.flags")}
-    assert models == {"scae", "constellation", "EfficientMORL", "SlotAttention"}
+    assert models == {"scae", "constellation", "EfficientMORL", "SlotAttention", "VAE"}
     assert read_config("mnist", {"scae": Options})["canvas_size"] == "40"
     with pytest.raises(UserError, match=r"no configuration 'mnits'; choose one of cifar10, digits, .*svhn$"):
         read_config("mnits", {"scae": Options})

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from emorl.configuration import EMORLConfig, SlotAttentionConfig
-from emorl.seeded_models import make_efficient_morl, make_slot_attention
+from emorl.configuration import EMORLConfig, SlotAttentionConfig, VAEConfig
+from emorl.seeded_models import make_efficient_morl, make_slot_attention, make_vae
 
 SIZE = 10
 NET = {"K": 3, "z_size": 8, "input_size": (3, SIZE, SIZE), "image_decoder": "small"}
 EMORL = {"refinement_iters": 2, "geco_reconstruction_target": -1.0, "geco_warm_start": 2, "log_scale": -1.2}
 
-#: name -> options; None: Slot Attention.
+#: name -> options of EfficientMORL; None: another model, of the options of `NET`.
 KINDS = {
     "default": {},
     "no_layer": {"stochastic_layers": 0},
@@ -28,12 +28,16 @@ KINDS = {
         "refinement_iters": 1,
     },
     "slot_attention": None,
+    "vae": None,
 }
 
 
 def make(kind, **options):
     """A model whose weights are large enough for its slots to differ."""
-    if KINDS[kind] is None:
+    if kind == "vae":
+        net = {name: value for name, value in NET.items() if name != "K"}
+        model = make_vae(VAEConfig(**{**net, "log_scale": EMORL["log_scale"], **options}), seed=1)
+    elif kind == "slot_attention":
         model = make_slot_attention(SlotAttentionConfig(**{**NET, **options}), seed=1)
     else:
         model = make_efficient_morl(EMORLConfig(**{**NET, **EMORL, **KINDS[kind], **options}), seed=1)

@@ -13,8 +13,10 @@ from emorl.seeded_models import make_efficient_morl, make_slot_attention
 from tests.emorl.small_models import KINDS, NET, SIZE, FixedNoise, images, make
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+#: Kinds of models that are not EfficientMORL.
+OTHERS = ("slot_attention", "vae")
 #: One of each class: for tests that trace.
-some_kinds = pytest.mark.parametrize("kind", ["mixture_iodine_gru", "slot_attention"])
+some_kinds = pytest.mark.parametrize("kind", ["mixture_iodine_gru", "slot_attention", "vae"])
 
 
 def flat(outputs):
@@ -35,19 +37,19 @@ def test_outputs(kind):
     assert all(leaf.shape[0] == 2 for leaf in flat(outputs))
     assert all(np.isfinite(leaf).all() for leaf in flat(outputs))
     means, mask_log_probs = outputs.decoding
-    assert means.shape == (2, 3, SIZE, SIZE, 3)
-    assert mask_log_probs.shape == (2, 3, SIZE, SIZE, 1)
+    n_slots = 1 if kind == "vae" else 3
+    assert means.shape == (2, n_slots, SIZE, SIZE, 3)
+    assert mask_log_probs.shape == (2, n_slots, SIZE, SIZE, 1)
     np.testing.assert_allclose(tf.reduce_sum(tf.exp(mask_log_probs), axis=1), 1.0, rtol=1e-5)
     mixed = np.sum(np.exp(mask_log_probs) * means.numpy(), axis=1)
     np.testing.assert_allclose(outputs.decoding.reconstruction, mixed, rtol=1e-5)
     np.testing.assert_array_equal(model.decode(outputs.slots).means, means)
-    attentions = (
-        outputs.attentions if kind == "slot_attention" else [layer.attention for layer in outputs.layers]
-    )
+    layers = getattr(outputs, "layers", ())
+    attentions = getattr(outputs, "attentions", [layer.attention for layer in layers])
     for attention in attentions:
         assert attention.shape == (2, 3, SIZE, SIZE)
         np.testing.assert_allclose(tf.reduce_sum(attention, axis=1), 1.0, rtol=1e-5)
-    if kind != "slot_attention":
+    if kind not in OTHERS:
         config = model.config
         assert len(outputs.layers) == config.stochastic_layers
         assert len(outputs.stages) == config.refinement_iters + 1
@@ -117,7 +119,7 @@ def test_parts_of_a_batch_give_what_the_whole_gives(kind):
     model = make(kind)
     x = images(4)
     whole, parts = Seed.of(7), [Seed(Seed.of(7).key, i, 2) for i in range(2)]
-    step = {} if kind == "slot_attention" else {"step": tf.constant(3)}
+    step = {} if kind in OTHERS else {"step": tf.constant(3)}
     outputs = [model(x[2 * i : 2 * i + 2], training=True, seed=parts[i], **step) for i in range(2)]
     want = model(x, training=True, seed=whole, **step)
     joined = tf.nest.map_structure(lambda *rows: tf.concat(rows, 0), *outputs)
@@ -129,7 +131,7 @@ def test_parts_of_a_batch_give_what_the_whole_gives(kind):
     assert_close((other, others), (loss, metrics), 1e-5)
 
 
-@every_kind
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "vae"])
 def test_slots_are_exchangeable(kind):
     model, order = make(kind), (2, 0, 1)
     x = images(2)
@@ -144,7 +146,7 @@ def test_slots_are_exchangeable(kind):
 @every_kind
 def test_keras_file(kind, tmp_path):
     model = make(kind)
-    if kind != "slot_attention":
+    if kind not in OTHERS:
         model.geco_beta.assign(0.7)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -181,7 +183,7 @@ def test_the_same_seed_gives_the_same_weights(kind):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("kind", ["default", "slot_attention"])
+@pytest.mark.parametrize("kind", ["default", "slot_attention", "vae"])
 def test_wrong_images_and_missing_seed(kind):
     model = make(kind)
     with pytest.raises(UserError, match=r"give an array \[B, 10, 10, 3\], not one of \[1, 10, 8, 3\]"):

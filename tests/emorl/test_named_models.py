@@ -8,7 +8,11 @@ from discovery import UserError
 from tests.written_runs import write_run
 
 SIZE = {"input_size": (3, 12, 12), "K": 2, "z_size": 4, "image_decoder": "small"}
-KINDS = {"tetrominoes": "EfficientMORL", "slot_attention_tetrominoes": "SlotAttention"}
+KINDS = {
+    "tetrominoes": "EfficientMORL",
+    "slot_attention_tetrominoes": "SlotAttention",
+    "vae_tetrominoes": "VAE",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,8 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def model(name):
-    return emorl.build(name, seed=1, **SIZE)
+    options = {option: value for option, value in SIZE.items() if (name, option) != ("vae_tetrominoes", "K")}
+    return emorl.build(name, seed=1, **options)
 
 
 def test_build_reads_the_configuration():
@@ -73,7 +78,7 @@ def test_runs(name, model, images, tmp_path):
         emorl.load_run(prefix)
     (tmp_path / "flags.txt").write_text(flags.replace(f"model={KINDS[name]}", "model=scae"))
     with pytest.raises(
-        UserError, match=r"not for EfficientMORL or SlotAttention: stacked_capsules\.load_run takes it"
+        UserError, match=r"not for EfficientMORL or SlotAttention or VAE: stacked_capsules\.load_run takes it"
     ):
         emorl.load_run(prefix)
     (tmp_path / "flags.txt").unlink()

@@ -43,6 +43,9 @@ AUTHORS = {
     "slot_attention_multi_dsprites": _SLOTS | {"K": 6, "input_size": ["3", "64", "64"]},
     "slot_attention_clevr6": _SLOTS | {"K": 7, "input_size": ["3", "96", "96"], "image_decoder": "big"},
 }
+#: What ours says.
+_VAE = {"model": "VAE", "input_size": ["3", "35", "35"], "z_size": 32, "image_decoder": "small"}
+AUTHORS["vae_tetrominoes"] = _VAE | {"init_gain": 1.0, "log_scale": -1.2039728}
 #: What of it makes the model.
 MODEL = ("model", "K", "input_size", "z_size", "image_decoder", "seed")
 
@@ -59,7 +62,7 @@ def test_the_head_tells_what_it_is(path):
     assert all(line.startswith("#") for line in head.splitlines())
     for word in ("# Command:", "# Expected:", "# Time:"):
         assert head.count(word) == 1
-    assert re.search(r"NeurIPS 2019|ICML 2021|NeurIPS 2020", head)
+    assert re.search(r"NeurIPS 2019|ICML 2021|NeurIPS 2020|ICLR 2014", head)
     command = re.search(r"# Command: +(\S+)", head)[1]
     assert command == "python" or (REPO / command).exists()
 
@@ -81,7 +84,7 @@ def test_emorl_configurations_build(processes, path):
     if experiment != path.stem:  # another training of the same model
         wanted = {name: wanted[name] for name in MODEL}
     assert {name: told["flags"][name] for name in wanted} == wanted
-    assert told["flags"]["dataset"] == experiment.removeprefix("slot_attention_")
+    assert told["flags"]["dataset"] == re.sub("^(slot_attention|vae)_", "", experiment)
     assert told["n_weights"] > 10_000
 
 

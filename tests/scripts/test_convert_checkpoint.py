@@ -108,6 +108,10 @@ def test_slots(processes, tmp_path):
     ("flags", "words"),
     [
         ("--model=cat --K=4", "--model=cat: give one of scae, constellation, emorl, slot_attention"),
+        (
+            "--model=VAE --source={points} --out={out}",
+            "--model=VAE: has no original program; --source must be a .npz file",
+        ),
         ("--source={points} --out={out}", "--model=: give one of"),
         ("--model=constellation --out={out}", "--source is missing"),
         ("--model=constellation --source={points}", "--out is missing"),

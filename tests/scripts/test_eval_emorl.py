@@ -21,6 +21,7 @@ TRAIN = (
 )
 EMORL = ("--name=emorl", "--stochastic_layers=1", "--refinement_curriculum=-1:1,2:0")
 SLOT_ATTENTION = ("--name=slots", "--model=SlotAttention")
+VAE = ("--name=vae", "--model=VAE")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def runs(processes, tmp_path_factory):
     "scattered" is "slots" with weights so large that some slots are as small as objects.
     """
     logdir = tmp_path_factory.mktemp("emorl")
-    for flags in (EMORL, SLOT_ATTENTION):
+    for flags in (EMORL, SLOT_ATTENTION, VAE):
         ended = processes.run("scripts.train_emorl", *TRAIN, *flags, f"--logdir={logdir}/{{name}}")
         assert ended.code == 0, ended.stderr
     scattered = shutil.copytree(logdir / "slots", logdir / "scattered")
@@ -41,7 +42,7 @@ def runs(processes, tmp_path_factory):
             noise = np.random.default_rng([i, 2]).normal(size=array.shape) * fan_in**-0.5
             arrays[name] = (array + noise).astype(array.dtype)
     write_snapshot(scattered, 2, arrays)
-    return {name: logdir / name for name in ("emorl", "slots", "scattered")}
+    return {name: logdir / name for name in ("emorl", "slots", "vae", "scattered")}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,8 @@ def test_training_draws_pictures(runs):
     for name in ("emorl", "slots"):
         names = {path.stem for path in (runs[name] / "plots").glob("*.png")}
         assert names == {"reconstructions", "slots", "masks", "attention", "stages"}
+    names = {path.stem for path in (runs["vae"] / "plots").glob("*.png")}
+    assert names == {"reconstructions", "slots", "masks", "stages"}
 
 
 def test_ari_mse_kl(evaluate):
@@ -104,13 +107,23 @@ def test_slot_attention_has_no_kl(evaluate):
     assert not (folder / "KL.txt").exists()
 
 
-@pytest.mark.parametrize("name", ["emorl", "slots"])
+def test_one_latent_separates_nothing(evaluate):
+    scores, folder, _ = evaluate("vae", "ARI_MSE_KL")
+    assert scores["model"] == "VAE"
+    assert "refinement_iters" not in scores
+    assert scores["ARI"] == scores["ARI_all"] == {"mean": 0.0, "std": 0.0}
+    assert scores["MSE"]["mean"] > 0
+    assert scores["KL"]["mean"] == pytest.approx(float((folder / "KL.txt").read_text().split(",")[0]))
+    assert scores["KL"]["mean"] > 0
+
+
+@pytest.mark.parametrize("name", ["emorl", "slots", "vae"])
 def test_sample_viz(evaluate, name):
     scores, folder, _ = evaluate(name, "sample_viz", "--num_images_to_process=2")
     assert scores["num_images"] == 2
     T = 2 if name == "emorl" else 1
     with np.load(folder / "rinfo_1.npz", allow_pickle=False) as arrays:
-        assert arrays["outputs/pred_mask"].shape == (1, T, K, 35, 35, 1)
+        assert arrays["outputs/pred_mask"].shape == (1, T, 1 if name == "vae" else K, 35, 35, 1)
         assert arrays["data/true_mask"].shape == (1, 4, 1, 35, 35)
     with Image.open(folder / "rinfo_1.png") as picture:
         assert min(picture.size) > 100
@@ -207,7 +220,7 @@ MISTAKES = {
     "--eval_type=dci": ("objects in 5 images have their own slot", "train longer"),
     "--eval_type=iou": ("--eval_type=iou", "should be one of <ARI_MSE_KL|"),
     "--num_images_to_process=0": ("--num_images_to_process=0", "not a positive integer"),
-    "--model=scae": ("--model=scae", "scores EfficientMORL and SlotAttention models"),
+    "--model=scae": ("--model=scae", "scores EfficientMORL, SlotAttention, VAE models"),
     "--K=5 --z_size=8": ("another architecture",),
     "--snapshot={run}/model.ckpt-7": ("there is no snapshot",),
     "--refinement_curriculum=5:1": ("--refinement_curriculum=5:1", "first must be 0 or -1"),

@@ -11,6 +11,7 @@ STAGES = {
     "no_layer": (3, 0, 0, ["start", "refinement 1", "refinement 2"]),
     "one_layer": (2, 1, 2, ["layer 1", "refinement 1"]),
     "slot_attention": (1, 3, 3, ["iteration 1", "iteration 2", "iteration 3"]),
+    "vae": (1, 0, 0, ["reconstruction"]),
 }
 
 
@@ -18,7 +19,7 @@ STAGES = {
 def test_arrays_have_the_original_s_names_and_layout(kind):
     T, A, stored, names = STAGES[kind]
     assert kind in KINDS
-    K, n = NET["K"], 2
+    K, n = 1 if kind == "vae" else NET["K"], 2
     labels = np.random.default_rng(0).integers(0, 3, [n, 1, 2 * SIZE, 2 * SIZE])
     mask = (labels == np.arange(3)[:, None, None]).astype(np.uint8)
     model, image = make(kind), images(n)
