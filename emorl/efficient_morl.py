@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from discovery import Batch, BatchSum, Metrics, Seed, UserError, one_replica
 from emorl.configuration import EMORLConfig
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
 from emorl.geco import GECO, MIN_BETA, GECOState, constraint, multiplier
@@ -16,12 +16,12 @@ from emorl.inference_stages import EfficientMORLOutputs, Layer, Stage
 from emorl.likelihoods import likelihood
 from emorl.prior import ConditionalPrior, hierarchical_kl
 from emorl.refinement import RefinementNetwork
-from emorl.scene_inference import SceneInference
+from emorl.scene_model import SceneModel
 from emorl.slot_inference import SlotInference
 
 
 @keras.saving.register_keras_serializable(package="emorl")
-class EfficientMORL(SceneInference, TrainableModel):
+class EfficientMORL(SceneModel):
     """Infers K slots from images, float32 [B, H, W, 3] in [0, 1].
 
     In training, noise comes from the caller's seed, and refinement is driven by the gradient of the global
@@ -41,8 +41,7 @@ class EfficientMORL(SceneInference, TrainableModel):
     config_class = EMORLConfig
 
     def __init__(self, config: EMORLConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
+        super().__init__(config, init_seed, inference_seed, **kwargs)
         z = config.z_size
         start = (init_seed, config.init_gain)
         how = (init_seed, config.precision, config.init_gain)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from discovery import Batch, BatchSum, Metrics, Seed, UserError, one_replica
 from emorl import initializers
 from emorl.attention import slot_attention
 from emorl.configuration import SlotAttentionConfig
@@ -16,7 +16,7 @@ from emorl.dual_gru import GRUCell
 from emorl.image_decoders import Decoding, make_image_decoder
 from emorl.image_encoder import CHANNELS, ImageEncoder
 from emorl.inference_noise import SharedNoise
-from emorl.scene_inference import SceneInference
+from emorl.scene_model import SceneModel
 from emorl.slot_inference import standard_posterior
 
 ITERATIONS = 3
@@ -40,7 +40,7 @@ class SlotAttentionOutputs(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="emorl")
-class SlotAttention(SceneInference, TrainableModel):
+class SlotAttention(SceneModel):
     """Finds K slots in images, float32 [B, H, W, 3] in [0, 1], and reconstructs the images from them.
 
     Initial slots are samples: in training from the caller's seed, at inference the same for every image.
@@ -58,8 +58,7 @@ class SlotAttention(SceneInference, TrainableModel):
     config_class = SlotAttentionConfig
 
     def __init__(self, config: SlotAttentionConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
+        super().__init__(config, init_seed, inference_seed, **kwargs)
         z = config.z_size
         self.encoder = ImageEncoder(config.size, "torch", init_seed, config.precision)
         self.norm_slots = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_slots")

@@ -17,7 +17,6 @@ from discovery import (
     BatchSum,
     Metrics,
     Seed,
-    TrainableModel,
     UserError,
     convolution_dtype,
     one_replica,
@@ -28,7 +27,7 @@ from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
 from emorl.image_decoders import Decoding, make_image_decoder
 from emorl.inference_noise import SharedNoise
 from emorl.likelihoods import gaussian_nll
-from emorl.scene_inference import SceneInference
+from emorl.scene_model import SceneModel
 
 CONVOLUTIONS, CHANNELS, KERNEL, STRIDE = 4, 64, 4, 2
 HIDDEN = 256
@@ -53,7 +52,7 @@ class VAEOutputs(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="emorl")
-class VAE(SceneInference, TrainableModel):
+class VAE(SceneModel):
     """Encodes images, float32 [B, H, W, 3] in [0, 1], in one latent each, and reconstructs them from it.
 
     In training, noise comes from the caller's seed; at inference it is the same for every image.
@@ -71,8 +70,7 @@ class VAE(SceneInference, TrainableModel):
     config_class = VAEConfig
 
     def __init__(self, config: VAEConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
+        super().__init__(config, init_seed, inference_seed, **kwargs)
         self.convolutions = [
             keras.layers.Conv2D(
                 CHANNELS,

@@ -1,4 +1,4 @@
-"""What users call on a model of scenes: slots and masks, segmentations, reconstructions."""
+"""What all models of scenes have: inference for users, checks of images, Keras' serialization."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from discovery import Batch
+from discovery import Batch, TrainableModel
 from discovery.checked_arrays import checked_images, checked_slots
 from emorl.image_decoders import Decoding
 
@@ -24,12 +24,23 @@ class SceneEncoding(NamedTuple):
     masks: tf.Tensor
 
 
-class SceneInference:
-    """Inference methods for models whose outputs have `slots` and their `decoding`.
+class SceneModel(TrainableModel):
+    """Base of the models; their outputs have `slots` and their `decoding`, and `decoder` decodes slots.
 
-    Posteriors are sampled, with the same noise for every image and in every call (the model's
-    `inference_seed`).
+    Inference samples posteriors, with the same noise for every image and in every call (`inference_seed`).
+
+    Args:
+        config: the options, of `config_class`.
+        init_seed: seed of the initial weights.
+        inference_seed: seed of the samples at inference if the caller gives none.
+        **kwargs: Keras' model arguments.
     """
+
+    config_class: type
+
+    def __init__(self, config: Any, init_seed: int = 0, inference_seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.init_seed, self.inference_seed = config, init_seed, inference_seed
 
     def encode(self, images: Any) -> SceneEncoding:
         """Infers slots, and which pixels belong to them.
@@ -80,7 +91,7 @@ class SceneInference:
         return {**super().get_config(), **own, "options": dataclasses.asdict(self.config)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SceneInference:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SceneModel:
         """Builds the model that `get_config` describes."""
         config = dict(config)
         return cls(cls.config_class(**config.pop("options")), **config)
