@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from discovery.quiet_tensorflow import import_tensorflow
+from discovery.quiet_tensorflow import import_tensorflow, quiet_from_now_on
 
 
 def lazy_names(
@@ -16,11 +16,14 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Returns `__getattr__` and `__dir__` of a package, so that importing it does not import TensorFlow.
 
+    Whoever imports TensorFlow later does it quietly.
+
     Args:
         package: its `__name__`.
         modules: public name -> the module that defines it. No name may be that of a module of the package,
             as importing the module would hide it.
     """
+    quiet_from_now_on()
 
     def get(name: str) -> Any:
         if name not in modules:

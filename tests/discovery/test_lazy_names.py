@@ -1,6 +1,7 @@
 """Packages are imported without TensorFlow, and have their public names all the same."""
 
 import importlib
+import os
 import subprocess
 import sys
 from types import ModuleType
@@ -44,10 +45,29 @@ def test_importing_them_imports_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_models_are_built_in_silence():
-    code = "import stacked_capsules; stacked_capsules.build('digits', n_part_caps=2, n_obj_caps=2)"
-    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import stacked_capsules; stacked_capsules.build('digits', n_part_caps=2, n_obj_caps=2)",
+        "import emorl, keras; keras.ops.ones(3)",
+    ],
+)
+def test_tensorflow_is_silent(code):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
     assert ended.stdout + ended.stderr == ""
+
+
+def test_errors_of_an_import_are_not_silenced(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('a library is missing')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    code = "import emorl; emorl.build('tetrominoes')"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.endswith("ImportError: a library is missing\n")
 
 
 def test_functions_that_are_named_are_there():
