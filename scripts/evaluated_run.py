@@ -17,7 +17,7 @@ from discovery.flag_files import FLAGS_FILE
 from discovery.pretrained import is_pretrained
 
 from .help_text import topic
-from .path_flags import define_path
+from .path_flags import completed, define_path
 from .training_flags import as_text
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def adopt_saved_flags(folder: Path) -> dict[str, str]:
         try:
             if flag.present:
                 trained = flag.default if as_trained is None else flag.parser.parse(as_trained)
-                if flag.value != trained and name in texts and not _only_says_where(name):
+                if flag.value != completed(name, trained) and name in texts and not _only_says_where(name):
                     changed[name] = texts[name]
             elif as_trained is not None:
                 flag.parse(as_trained)

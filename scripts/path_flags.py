@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from absl import flags
 
@@ -19,8 +20,8 @@ def expanded(path: str) -> str:
 
 
 def whole(path: str) -> str:
-    """Returns a path from the root, likewise; "" stays."""
-    return os.path.join(os.getcwd(), expanded(path)) if path else path
+    """Returns a path from the root, likewise."""
+    return os.path.join(os.getcwd(), expanded(path))
 
 
 def whole_template(path: str) -> str:
@@ -51,9 +52,14 @@ def define_path(
 
 def complete_paths() -> None:
     """Completes the values of all path flags, once the command line is read."""
-    for name, complete in _PATHS.items():
+    for name in _PATHS:
         flag = FLAGS[name]
-        if flag.present and flag.value:
-            flag.value = complete(flag.value)
-        elif not flag.present and flag.default:
-            FLAGS.set_default(name, complete(flag.default))
+        if flag.present:
+            flag.value = completed(name, flag.value)
+        elif flag.default:
+            FLAGS.set_default(name, completed(name, flag.default))
+
+
+def completed(name: str, value: Any) -> Any:
+    """Returns a flag's value as `complete_paths` leaves it; flags that are no paths keep theirs."""
+    return _PATHS[name](value) if name in _PATHS and value else value
