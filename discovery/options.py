@@ -30,7 +30,7 @@ class Option:
         most: the largest, likewise.
         shapes: whether it shapes the model's variables, so that a resumed run may not change it.
         later: whether it is newer than runs that lack it, which were trained as its default says.
-        flag: whether it is a flag of its own; otherwise it follows from others.
+        flag: whether it is a flag of every script; otherwise it follows from others, or few scripts have it.
         text: its default as a flag, where `read` turns a flag's text into a value.
         read: that function; it raises a UserError.
         path: whether it is a path.

@@ -2,6 +2,7 @@
 
     python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --json=scores.json
     python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --eval_type=make_gifs
+    python -m scripts.eval_emorl --snapshot=checkpoints/tetrominoes --variant=occlusion
 
 --eval_type is one of
     ARI_MSE_KL                     segmentation, reconstruction and rate: the scores of the paper's tables;
@@ -15,7 +16,8 @@
     clevrtex                       the scores of the CLEVRTEX benchmark
 
 The snapshot is a run's folder, for its newest one, or a prefix such as .../model.ckpt-200000. Flags of the
-run are read from its flags.txt; those given here win. Files go to the run's eval/model.ckpt-<step>/.
+run are read from its flags.txt; those given here win. --variant=more_objects adds an object to each scene
+and, unless --K says otherwise, a slot to the model. Files go to the run's eval/model.ckpt-<step>/.
 """
 
 from __future__ import annotations
@@ -29,11 +31,13 @@ from absl import flags
 
 from discovery import UserError
 from discovery.experiments import experiments
-from emorl.data import FACTORS
+from emorl.data import FACTORS, DataConfig
+from emorl.data.config import MORE_OBJECTS
 
 from . import emorl_flags, entry_point, evaluated_run
 from .evaluated_run import EvaluatedRun
 from .help_text import topic
+from .option_flags import define_flag
 
 FLAGS = flags.FLAGS
 
@@ -70,11 +74,15 @@ def main(_) -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     evaluation = EVALUATIONS[FLAGS.eval_type]
     iterations_given = FLAGS["refinement_iters"].present
+    one_more = FLAGS.variant == MORE_OBJECTS and not FLAGS["K"].present
     run = evaluated_run.open_run(
         tuple(experiments(emorl_flags.PACKAGE)),
-        emorl_flags.make_model,
+        lambda: _make_model(one_more),
         lambda: _load_data(evaluation),
     )
+    if one_more:
+        print(f"note: for the additional object there is an additional slot, --K={FLAGS.K}")
+        run = run._replace(changed=run.changed | {"K": str(FLAGS.K)})
     if FLAGS.model == "EfficientMORL" and FLAGS.refinement_curriculum and not iterations_given:
         curriculum = {"refinement_curriculum": ",".join(FLAGS.refinement_curriculum)}
         refine_as_trained(run.model, curriculum, run.step)
@@ -92,6 +100,12 @@ def main(_) -> None:
         about["refinement_iters"] = run.model.config.refinement_iters
     for path in evaluated_run.write_scores(run, f"eval_emorl_{FLAGS.eval_type}", about | scores):
         print(f"scores: {path}")
+
+
+def _make_model(one_more):
+    emorl_flags.data_config().completed()  # a wrong --variant is told before a model is made
+    FLAGS.K += one_more
+    return emorl_flags.make_model()
 
 
 def _load_data(evaluation):
@@ -289,6 +303,7 @@ flags.DEFINE_integer(
     "take at most 100.",
     lower_bound=1,
 )
+define_flag(DataConfig, "variant")
 flags.DEFINE_integer("disentangle_slot", 0, "Which slot disentanglement_viz moves.", lower_bound=0)
 flags.DEFINE_boolean("dci_compat", False, "DCI as the original computes it.")
 

@@ -34,6 +34,12 @@ def define_flags(config_class: type, leave_out: Collection[str] = ()) -> None:
             _define(field, types[field.name], declared)
 
 
+def define_flag(config_class: type, name: str) -> None:
+    """Defines the flag of one option that `define_flags` passes over, for the scripts that have it."""
+    [field] = [field for field in dataclasses.fields(config_class) if field.name == name]
+    _define(field, typing.get_type_hints(config_class)[name], options_in(config_class)[name])
+
+
 def read_flags(config_class: type, **given: Any) -> Any:
     """Returns the options that the flags give; those without a flag have their defaults.
 

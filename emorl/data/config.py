@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from discovery import UserError
 from discovery.options import option, same_option
@@ -26,6 +28,7 @@ class SceneSet:
         n_train: number of training scenes; None: as many as the file has.
         style: its `clevr_preprocess_style`.
         max_objects: scenes with more objects are skipped; None: none is.
+        variants: shifts of its distribution, which evaluations take -> what the generator is told for them.
     """
 
     factors: tuple[Factor, ...] = ()
@@ -33,18 +36,41 @@ class SceneSet:
     n_train: int | None = None
     style: str = ""
     max_objects: int | None = None
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+
+#: The variant whose scenes need a slot more.
+MORE_OBJECTS = "more_objects"
+# Each differs in one thing alone from what models are trained on (after Dittadi et al., ICML 2022).
+_TETROMINOES = {
+    "occlusion": {"overlap": True},
+    "scale": {"blocks": (4, 6)},  # instead of 5 pixels
+    # the six hues between those of training
+    "color": {"colors": ((1, 0.5, 0), (0.5, 1, 0), (0, 1, 0.5), (0, 0.5, 1), (0.5, 0, 1), (1, 0, 0.5))},
+    MORE_OBJECTS: {"n_pieces": 4},
+    "translation": {"cut": True},
+}
+_MULTI_DSPRITES = {
+    "scale": {"scales": (0.3, 0.4, 1.1, 1.2)},  # instead of 0.5 to 1
+    "color": {"values": (0.2, 0.5)},  # darker than those of training, and not so dark that none is seen
+    MORE_OBJECTS: {"n_sprites": (6, 6)},
+    "translation": {"positions": (-0.5, 1.5)},  # centers anywhere on the canvas
+}
 
 _CLEVR = columns("x y z rotation", "size material shape color")
 
 SCENE_SETS = {
     "tetrominoes": SceneSet(
-        columns("x y", "shape red green blue"), "emorl.data.tetrominoes:tetromino_scenes", n_train=60_000
+        columns("x y", "shape red green blue"),
+        "emorl.data.tetrominoes:tetromino_scenes",
+        n_train=60_000,
+        variants=_TETROMINOES,
     ),
     "multi_dsprites": SceneSet(
         columns("x y orientation scale red green blue", "shape"),
         "emorl.data.multi_dsprites:multi_dsprites_scenes",
         n_train=60_000,
+        variants=_MULTI_DSPRITES,
     ),
     "clevr6": SceneSet(_CLEVR, style="clevr-small", max_objects=6),
     # The original trains its 128-pixel model on all of CLEVR, with 11 slots, despite its config's name.
@@ -55,6 +81,7 @@ SCENE_SETS = {
 DATASETS = tuple(SCENE_SETS)
 #: Data sets that need no file -> what draws them.
 GENERATED = {name: known.generator for name, known in SCENE_SETS.items() if known.generator}
+_VARIANT_HELP = "; ".join(f"{name}: {', '.join(SCENE_SETS[name].variants)}" for name in GENERATED)
 #: Data sets with factors -> the columns of "factors".
 FACTORS = {name: known.factors for name, known in SCENE_SETS.items() if known.factors}
 
@@ -92,6 +119,11 @@ class DataConfig:
     max_objects: int | None = option(
         None, "CLEVR scenes with more objects are skipped; None: as the data set says.", flag=False
     )
+    variant: str = option(
+        "",
+        f"Scenes that no run is trained on, of a generator; {_VARIANT_HELP}; empty: as trained.",
+        flag=False,
+    )
     input_size: tuple[int, int, int] = same_option(SlotAttentionConfig, "input_size")
 
     def completed(self) -> DataConfig:
@@ -121,4 +153,18 @@ class DataConfig:
             raise UserError(
                 f"--clevrtex_variant={filled.clevrtex_variant}: choose one of {', '.join(VARIANTS)}."
             )
+        if filled.variant:
+            filled._check_variant(known.variants)
         return filled
+
+    def _check_variant(self, variants):
+        wrong = f"--variant={self.variant}: "
+        if self.data_path or self.h5_path:
+            raise UserError(
+                f"{wrong}only generated scenes have variants; for the generator's, give an empty --data_path "
+                "and --h5_path."
+            )
+        if not variants:
+            raise UserError(f"{wrong}--dataset={self.dataset} has no variants; {', '.join(GENERATED)} have.")
+        if self.variant not in variants:
+            raise UserError(f"{wrong}{self.dataset} has only {', '.join(variants)}.")

@@ -67,7 +67,9 @@ def generated_source(generate: Generator, config: DataConfig) -> DataSource:
             return batches_in_order(test_set(), config.batch_size)
         return train(0).unbatch().take(config.n_train).batch(config.batch_size)
 
-    sets = {"train": "scenes generated on the fly", "valid": f"{config.n_test:,} scenes, generated"}
+    variant = f" ({config.variant})" if config.variant else ""
+    told = f"{config.n_test:,} scenes, generated{variant}"
+    sets = {"train": "scenes generated on the fly", "valid": told}
     return DataSource(train, valid, whole, PureBatches(lambda n_steps: {}, lambda *_: batch), sets)
 
 

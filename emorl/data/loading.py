@@ -11,7 +11,7 @@ from discovery import DataSource, UserError
 from discovery.experiments import function
 from emorl.data import clevr, h5, multi_object_records, scene_folder
 from emorl.data.clevrtex import clevrtex_rows, scene_files
-from emorl.data.config import GENERATED, DataConfig
+from emorl.data.config import GENERATED, SCENE_SETS, DataConfig
 from emorl.data.generated import Generator, generated_source
 from emorl.data.masks import one_hot_masks
 from emorl.data.stored import Rows, stored_source
@@ -40,7 +40,7 @@ def load(config: DataConfig) -> DataSource:
     if path is None:
         if config.dataset not in GENERATED:
             raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")
-        return generated_source(generator_of(config.dataset), config)
+        return generated_source(generator_of(config.dataset, config.variant), config)
     if config.dataset == "clevrtex":
         return _stored(lambda split: _clevrtex_rows(path, split, config), config)
     if config.dataset == "images" and path.is_dir():
@@ -53,9 +53,10 @@ def load(config: DataConfig) -> DataSource:
     raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or official .tfrecords file.")
 
 
-def generator_of(dataset: str) -> Generator:
-    """Returns the generator of a data set in `GENERATED`."""
-    return function(GENERATED[dataset])
+def generator_of(dataset: str, variant: str = "") -> Generator:
+    """Returns what draws the scenes of a data set of `GENERATED`, or of one of its variants."""
+    generate = function(GENERATED[dataset])
+    return functools.partial(generate, **SCENE_SETS[dataset].variants[variant]) if variant else generate
 
 
 def has_masks(config: DataConfig) -> bool:

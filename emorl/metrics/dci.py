@@ -66,7 +66,10 @@ def dci(
     for factor, kind in enumerate(kinds):
         model = _estimator(kinds[0] if compat else kind, shared_random if compat else seed)
         y_train, y_test = factors_train[:, factor], factors_test[:, factor]
-        if len(np.unique(y_train)) == 1:  # there is nothing to learn, and trees raise an error
+        if kind == "discrete" and not compat:  # classes by number: classifiers refuse fractions
+            classes = np.unique([*y_train, *y_test])
+            y_train, y_test = np.searchsorted(classes, y_train), np.searchsorted(classes, y_test)
+        if len(np.unique(y_train)) == 1:  # there is nothing to learn, and trees refuse to
             columns.append(np.zeros(codes_train.shape[1]))
             train.append(1.0)
             test.append(float(np.mean(y_test == y_train[0])))

@@ -60,7 +60,7 @@ def evaluate(processes, runs, tmp_path_factory):
         scores = json.loads(path.read_text())
         changed = scores["changed_flags"]
         given = {flag[2:].split("=")[0] for flag in flags}
-        assert set(changed) == given - {"batch_size", "disentangle_slot"}
+        assert set(changed) - {"K"} == given - {"batch_size", "disentangle_slot"}
         own = runs[name] / "eval" / f"eval_emorl_{eval_type}-2{mark(changed)}.json"
         assert scores == json.loads(own.read_text())
         assert scores["step"] == 2
@@ -98,6 +98,18 @@ def test_ari_mse_kl(evaluate):
     fewer = evaluate("emorl", "ARI_MSE_KL", "--refinement_iters=0")[0]
     assert fewer["refinement_iters"] == 0
     assert fewer["MSE"] != scores["MSE"]
+
+
+def test_a_variant_is_scored_apart_from_the_run(evaluate, runs):
+    scores, folder, printed = evaluate("slots", "ARI_MSE_KL", "--variant=more_objects")
+    assert scores["changed_flags"] == {"variant": "more_objects", "K": str(K + 1)}
+    assert scores["data"] == f"{N_TEST} scenes, generated (more_objects)"
+    assert folder.name == f"model.ckpt-2.variant=more_objects.K={K + 1}"
+    assert (folder / "ARI.txt").exists()
+    assert "scored with --variant=more_objects" in printed
+    assert f"additional slot, --K={K + 1}" in printed
+    title = f"eval_emorl_ARI_MSE_KL, step 2, with --variant=more_objects --K={K + 1}"
+    assert title in (runs["slots"] / "report.html").read_text()
 
 
 def test_slot_attention_has_no_kl(evaluate):
@@ -223,6 +235,7 @@ MISTAKES = {
     "--model=scae": ("--model=scae", "scores EfficientMORL, SlotAttention, VAE models"),
     "--K=5 --z_size=8": ("another architecture",),
     "--snapshot={run}/model.ckpt-7": ("there is no snapshot",),
+    "--variant=rain": ("--variant=rain: tetrominoes has only occlusion, scale, color",),
     "--refinement_curriculum=5:1": ("--refinement_curriculum=5:1", "first must be 0 or -1"),
 }
 

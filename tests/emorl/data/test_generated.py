@@ -86,6 +86,16 @@ def test_a_larger_set_begins_like_a_smaller_one():
     assert TRAIN != TEST
 
 
+def test_a_variant_is_another_test_set():
+    config = DataConfig(batch_size=4, n_test=8, masks=True, factors=True, variant="more_objects")
+    batch = take(load(config).whole("valid"), 1)[0]
+    assert batch["mask"].shape == (4, 5, 35, 35)
+    assert batch["visibility"].tolist() == [[1.0] * 5] * 4
+    assert 0 <= batch["image"].min() < batch["image"].max() <= 1
+    assert load(config).sets["valid"] == "8 scenes, generated (more_objects)"
+    assert load(DataConfig(n_test=8)).sets["valid"] == "8 scenes, generated"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -97,6 +107,10 @@ def test_a_larger_set_begins_like_a_smaller_one():
         ({"clevr_preprocess_style": "clevr-small"}, "clevr_preprocess_style"),
         ({"dataset": "clevr6", "clevr_preprocess_style": "huge"}, "clevr-small"),
         ({"clevrtex_variant": "none"}, "clevrtex_variant"),
+        ({"variant": "rain"}, "--variant=rain: tetrominoes has only occlusion, scale, color, more_objects"),
+        ({"dataset": "multi_dsprites", "variant": "occlusion"}, "multi_dsprites has only scale, color, more"),
+        ({"dataset": "clevr6", "variant": "scale"}, "clevr6 has no variants; tetrominoes, multi_dsprites"),
+        ({"data_path": "scenes.h5", "variant": "scale"}, "--variant=scale: only generated scenes"),
     ],
 )
 def test_wrong_options(options, message):

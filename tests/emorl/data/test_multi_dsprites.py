@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from discovery import Seed
+from emorl.data import generator_of
+from emorl.data.config import SCENE_SETS
 from emorl.data.multi_dsprites import multi_dsprites_scenes
 
 
@@ -67,3 +69,52 @@ def test_the_sprite_in_front_is_the_later_one(scenes):
                 assert owner >= entity
                 n_hidden += owner > entity
     assert n_hidden > 50
+
+
+def test_scenes_as_trained_stay_the_same():
+    images, masks, factors = (field.numpy() for field in multi_dsprites_scenes(Seed.of(7), 64))
+    np.testing.assert_allclose(images.mean(axis=(0, 1, 2)), [121.85245, 120.14358, 119.7603], rtol=1e-4)
+    np.testing.assert_allclose(masks.sum(axis=(0, 2, 3)), [227563, 8433, 9267, 7120, 6428, 3333], rtol=1e-3)
+    np.testing.assert_allclose(
+        factors.sum(axis=(0, 1)),
+        [111.48389, 113.32254, 653.61218, 170.9, 119.053, 106.54496, 104.15489, 435, 293],
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("name", ["", *SCENE_SETS["multi_dsprites"].variants])
+def test_a_variant_differs_in_what_it_says_alone(name):
+    images, masks, factors = (f.numpy() for f in generator_of("multi_dsprites", name)(Seed.of(3), 256))
+    again = generator_of("multi_dsprites", name)(Seed.of(3), 256)
+    np.testing.assert_array_equal(images, again.image)
+    most = 6 if name == "more_objects" else 5
+    assert images.shape == (256, 64, 64, 3)
+    assert masks.shape == (256, most + 1, 64, 64)
+    assert (masks.sum(axis=1) == 1).all()
+    visible = factors[:, 1:, -1] == 1
+    assert set(visible.sum(axis=1)) == ({6} if name == "more_objects" else {2, 3, 4, 5})
+    assert (masks[:, 1:].sum(axis=(2, 3))[~visible] == 0).all()
+
+    sprites = factors[:, 1:][visible]  # [M, 9]
+    scales = set(np.unique(sprites[:, 3]).round(4).tolist())
+    assert scales == {
+        float(np.float32(s).round(4))
+        for s in ((0.3, 0.4, 1.1, 1.2) if name == "scale" else np.linspace(0.5, 1, 6))
+    }
+    value = sprites[:, 4:7].max(axis=1)
+    assert (
+        (0.2 <= value.min() < value.max() < 0.5)
+        if name == "color"
+        else (0.5 <= value.min() < value.max() <= 1)
+    )
+    low, high = (-0.5, 1.5) if name == "translation" else (0, 1)
+    assert sprites[:, :2].min() == low
+    assert sprites[:, :2].max() == high
+    at_border = masks[:, 1:, [0, -1]].any(axis=(2, 3)) | masks[:, 1:, :, [0, -1]].any(axis=(2, 3))  # [n, S]
+    assert at_border.any() == (name == "translation")
+    for image, mask, factor in zip(images[:40], masks[:40], factors[:40], strict=True):
+        for entity in range(1, most + 1):
+            pixels = image[mask[entity] == 1]
+            np.testing.assert_allclose(
+                pixels / 255, np.broadcast_to(factor[entity, 4:7], pixels.shape), atol=2e-3
+            )

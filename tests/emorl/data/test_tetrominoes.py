@@ -1,9 +1,13 @@
+import functools
+import itertools
 import zlib
 
 import numpy as np
 import pytest
 
 from discovery import Seed
+from emorl.data import generator_of
+from emorl.data.config import SCENE_SETS
 from emorl.data.tetrominoes import BEVEL, COLORS, SHAPES, SIZE, draw_tetrominoes, tetromino_scenes
 from tests.samples import sample
 
@@ -103,3 +107,87 @@ def test_every_piece_finds_a_place_whatever_the_seed():
     # A thousand seeds: one in a million arrangements needs a second round of tries.
     masks = np.concatenate([tetromino_scenes(Seed.of(s), 64).mask.numpy() for s in range(16)])
     assert (masks[:, 1:].sum(axis=(2, 3)) == 100).all()
+
+
+def test_scenes_as_trained_stay_the_same():
+    sums = [zlib.crc32(field.numpy().tobytes()) for field in tetromino_scenes(Seed.of(7), 256)]
+    assert sums == [1955488015, 1497794451, 3641694145]  # image, mask, factors
+
+
+@functools.cache
+def variant(name, n=256):
+    return [field.numpy() for field in generator_of("tetrominoes", name)(Seed.of(7), n)]
+
+
+def pieces(factors, blocks):
+    """The pixels that each piece covers, also beyond the border: [n][P] sets of (row, column)."""
+    found = []
+    for scene, sides in zip(factors[:, 1:], blocks, strict=True):
+        found.append([])
+        for (x, y, shape, *_), side in zip(scene, sides, strict=True):
+            cells = np.kron(
+                [[c == "#" for c in row] for row in SHAPES[int(shape) - 1].split("/")], np.ones([side, side])
+            )
+            found[-1].append({(int(y) + r, int(x) + c) for r, c in np.argwhere(cells)})
+    return found
+
+
+@pytest.mark.parametrize("name", ["", *SCENE_SETS["tetrominoes"].variants])
+def test_a_variant_differs_in_what_it_says_alone(name):
+    images, masks, factors = variant(name)
+    n_pieces = 4 if name == "more_objects" else 3
+    assert images.dtype == masks.dtype == np.uint8
+    assert images.shape == (256, SIZE, SIZE, 3)
+    assert masks.shape == (256, n_pieces + 1, SIZE, SIZE)
+    assert factors.shape == (256, n_pieces + 1, 7)
+    assert (masks.sum(axis=1) == 1).all()
+    np.testing.assert_array_equal((images == 0).all(axis=-1), masks[:, 0] == 1)
+
+    palette = {tuple(color) for color in factors[:, 1:, 3:6].reshape(-1, 3).tolist()}
+    assert len(palette) == 6
+    trained = {tuple(color) for color in COLORS.tolist()}
+    assert palette.isdisjoint(trained) if name == "color" else palette == trained
+
+    areas = masks[:, 1:].sum(axis=(2, 3))  # [n, P]
+    blocks = np.full(areas.shape, 5)
+    if name == "scale":
+        blocks = np.sqrt(areas / 4).astype(int)
+        assert set(np.unique(areas)) == {4 * 4**2, 4 * 6**2}
+        assert (blocks == 4).mean() == pytest.approx(0.5, abs=0.1)
+    elif name not in ("occlusion", "translation"):
+        assert (areas == 100).all()
+
+    inside = {(row, column) for row in range(SIZE) for column in range(SIZE)}
+    for scene, (mask, found) in enumerate(zip(masks, pieces(factors, blocks), strict=True)):
+        assert any(a & b for a, b in itertools.combinations(found, 2)) == (name == "occlusion")
+        n_seen = [len(piece & inside) for piece in found]
+        assert (min(n_seen) < 100) == (name == "translation") or name == "scale"
+        if name == "translation":
+            assert min(n_seen) >= 50
+        for i, piece in enumerate(found):  # later ones lie in front
+            seen = (piece & inside).difference(*found[i + 1 :])
+            assert {(r, c) for r, c in np.argwhere(mask[i + 1])} == seen
+            if seen:  # each pixel is its piece's color times its block's brightness
+                colors = images[scene][mask[i + 1] == 1].astype(float)
+                level = colors.max(axis=1, keepdims=True)
+                np.testing.assert_allclose(colors, level * factors[scene, i + 1, 3:6], atol=0.5)
+
+
+def test_variants_depend_on_the_seed_alone():
+    again = generator_of("tetrominoes", "translation")(Seed.of(7), 256)
+    other = generator_of("tetrominoes", "translation")(Seed.of(8), 256)
+    for field, same, different in zip(variant("translation"), again, other, strict=True):
+        np.testing.assert_array_equal(field, same)
+        assert not np.array_equal(field, different)
+
+
+@pytest.mark.parametrize("side", [3, 4, 6])
+def test_blocks_of_any_size_have_the_bevel(side):
+    scenes = draw_tetrominoes(
+        np.array([[0]], np.int32), np.array([[0]], np.int32), np.array([[[2, 3]]], np.int32), side
+    )
+    edges = [0, *[2] * (side - 2), 4]
+    red = scenes.image.numpy()[0, 2 : 2 + 2 * side, 3 : 3 + 2 * side, 0]
+    np.testing.assert_array_equal(red, np.tile(BEVEL[np.ix_(edges, edges)], [2, 2]))
+    assert scenes.image.numpy()[..., 1:].max() == 0
+    assert scenes.mask.numpy()[0, 1].sum() == 4 * side**2

@@ -40,6 +40,15 @@ def test_a_factor_that_never_changes():
     assert (scores.importance[:, 1] == 0).all()
 
 
+def test_classes_may_be_fractions():
+    sets = [data(seed=seed) for seed in (0, 1)]
+    whole = dci(*sets[0], *sets[1], KINDS)
+    fractions = [(codes, factors * [1, 0.5]) for codes, factors in sets]
+    scores = dci(*fractions[0], *fractions[1], KINDS)
+    np.testing.assert_array_equal(scores.importance, whole.importance)
+    np.testing.assert_array_equal(scores.informativeness_per_factor, whole.informativeness_per_factor)
+
+
 def test_bad_input():
     codes, factors = data(20)
     with pytest.raises(UserError, match="cannot classify continuous"):
