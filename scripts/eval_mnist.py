@@ -4,6 +4,9 @@
 
 The snapshot is a run's folder, for its newest one, or a prefix such as checkpoints/mnist/model.ckpt-300000.
 Flags of the run are read from its flags.txt; those given here win.
+
+--variant shifts the validation images: `transfer` then scores them with the clusters and classes of training
+images as they are, and `refit` with clusters of their own.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from discovery import UserError
+from stacked_capsules.data import DataConfig
 
 from . import entry_point, evaluated_run, scae_flags
 from .help_text import topic
+from .option_flags import define_flag
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +32,7 @@ FLAGS = flags.FLAGS
 evaluated_run.define_flags()
 scae_flags.define()
 topic("Evaluation")
+define_flag(DataConfig, "variant")
 flags.DEFINE_string(
     "tsne_figure_name", "tsne.png", "Name of the t-SNE picture in the folder of results; empty: none."
 )

@@ -70,8 +70,8 @@ def tetromino_scenes(
     Returns:
         Scenes of 35x35 pixels and `n_pieces` + 1 entities; factors are x and y of the top left corner of a
         piece's bounding box in pixels (negative where it is cut there), its shape (1 to 17: position in
-        `SHAPES`), red, green and blue, and visibility. A piece that is fully occluded has an empty mask, but its
-        factors.
+        `SHAPES`), red, green and blue, and visibility. A piece that is fully occluded has an empty mask,
+        but its factors.
     """
     shape = _integers(seed.fold(0), (n, n_pieces), len(SHAPES))  # [n, P]
     color = _integers(seed.fold(1), (n, n_pieces), len(colors))  # [n, P]

@@ -14,7 +14,7 @@ from stacked_capsules.data.examples import Examples
 from stacked_capsules.data.pad_and_shift import pad_and_shift, random_offsets
 
 # What the seed is folded with.
-ORDER, TRAIN_SHIFT, WHOLE_TRAIN_SHIFT, VALID_SHIFT = range(4)
+ORDER, TRAIN_SHIFT, WHOLE_TRAIN_SHIFT, VALID_SHIFT, VALID_VARIANT = range(5)
 #: Kind of a numpy type -> the type that JAX uses for it unless 64 bits are enabled.
 _NARROW = {"f": np.float32, "i": np.int32, "u": np.int32}
 

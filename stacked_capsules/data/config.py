@@ -18,6 +18,8 @@ IMAGE_SETS = {
     "images": "stacked_capsules.data.image_folder:read",
 }
 DATASETS = (*IMAGE_SETS, "constellation")
+#: How evaluation may shift validation images.
+VARIANTS = ("rotation", "scale", "translation")
 #: Named sets of constellation patterns.
 NAMED_GROUPS = {"basic": ((0,), (1,)), "all": ((0,), (1,), (2,), (3,))}
 
@@ -59,6 +61,14 @@ class DataConfig:
         "Images: how that order is drawn: swaps, or a sort, which exported steps can do without storing it.",
     )
     n_train: int | None = option(None, "Images: trains on only the first n_train of them.")
+
+    variant: str | None = option(
+        None,
+        "Shifts validation images as in affNIST, and leaves those of training: rotation by up to 20 degrees, "
+        "scale of 0.8 to 1.2, translation within the image.",
+        choices=VARIANTS,
+        flag=False,
+    )
 
     which_patterns: str | tuple[tuple[int, ...], ...] = option(
         ((0,), (1,), (0,)),

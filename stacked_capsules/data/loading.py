@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from discovery import DataSource, UserError
+from discovery import DataSource, Seed, UserError
 from discovery.experiments import function
 from stacked_capsules.data import constellation, image_folder, tfrecord
-from stacked_capsules.data.batches import from_arrays
-from stacked_capsules.data.config import DATASETS, IMAGE_SETS, DataConfig
+from stacked_capsules.data.affine_shifts import shifted
+from stacked_capsules.data.batches import VALID_VARIANT, from_arrays
+from stacked_capsules.data.config import DATASETS, IMAGE_SETS, VARIANTS, DataConfig
 from stacked_capsules.data.epoch_order import DRAWN
 from stacked_capsules.data.examples import ImageSets, check
 
@@ -30,6 +31,8 @@ def load(config: DataConfig) -> DataSource:
         raise UserError(f"--batch_size={config.batch_size}: must be at least 1")
     if config.epoch_order not in DRAWN:
         raise UserError(f"--epoch_order={config.epoch_order}: choose one of {', '.join(DRAWN)}")
+    if config.variant is not None:
+        _check_variant(config)
     if config.dataset == "constellation":
         return constellation.stream(config)
     classes = class_names(config)
@@ -39,6 +42,8 @@ def load(config: DataConfig) -> DataSource:
     named = ("training", sets.train, sets.train_from), ("validation", sets.valid, sets.valid_from)
     for name, examples, place in named:
         check(examples, f"{config.dataset}, {name} set {place}", config)
+    if config.variant is not None:
+        sets = _with_variant(sets, config)
     source = from_arrays(
         sets.train,
         sets.valid,
@@ -86,6 +91,20 @@ def _in_words(sets: ImageSets) -> dict[str, str]:
     """Describes how many images each set has, and where they come from."""
     told = {"train": (sets.train, sets.train_from), "valid": (sets.valid, sets.valid_from)}
     return {name: f"{len(examples['image']):,} images {place}" for name, (examples, place) in told.items()}
+
+
+def _check_variant(config):
+    if config.variant not in VARIANTS:
+        raise UserError(f"--variant={config.variant}: choose one of {', '.join(VARIANTS)}")
+    if config.dataset == "constellation":
+        raise UserError(f"--variant={config.variant}: shifts images; constellations have no variants")
+
+
+def _with_variant(sets, config):
+    """Returns the sets with validation images shifted, each once and for all."""
+    images = shifted(sets.valid["image"], config.variant, Seed.of(config.seed).fold(VALID_VARIANT))
+    told = f"{sets.valid_from} ({config.variant})"
+    return sets._replace(valid=sets.valid | {"image": images}, valid_from=told)
 
 
 def _first(train, config):

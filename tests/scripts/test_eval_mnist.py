@@ -90,6 +90,22 @@ def test_scores_with_changed_flags_leave_those_of_the_run_alone(processes, digit
     assert "eval_mnist, step 10, with --n_train=200" in (digits_run / "report.html").read_text()
 
 
+@pytest.mark.slow
+def test_a_variant_is_scored_apart_from_the_run(processes, digits_run):
+    flags = (f"--snapshot={digits_run}/model.ckpt-10", "--tsne_figure_name=", "--variant=rotation")
+    result = processes.run("scripts.eval_mnist", *flags)
+    assert result.code == 0, result.stderr
+    assert "scored with --variant=rotation" in result.stdout
+    assert not (digits_run / "eval" / "eval_mnist-10.json").exists()
+    scores = json.loads((digits_run / "eval" / "eval_mnist-10.variant=rotation.json").read_text())
+    assert scores["changed_flags"] == {"variant": "rotation"}
+    assert scores["data"] == "296 images in scikit-learn (rotation)"
+    pixels = scores["unsupervised"]["transfer"]["pixels"]  # of images alone, whatever the model
+    assert pixels["train"] > 0.7
+    assert 0.3 < pixels["valid"] < pixels["train"]
+    assert "eval_mnist, step 10, with --variant=rotation" in (digits_run / "report.html").read_text()
+
+
 def test_flags_given_by_hand_win(processes, digits_run):
     result = processes.run("scripts.eval_mnist", f"--snapshot={digits_run}/model.ckpt-10", "--n_obj_caps=5")
     assert "another architecture" in result.mistake

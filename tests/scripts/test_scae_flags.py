@@ -27,8 +27,8 @@ ORIGINAL = {
     **{"mixing_kl_weight": 0.0, "sparsity_weight": 10.0, "dynamic_l2_weight": 10.0},
     "logdir": "checkpoints/{name}",  # below the package's folder there, below the current one here
 }
-#: Options that are no flags: a training run's `whole` sets are read by evaluations, which have the flag.
-NO_FLAGS = {"n_examples"}
+#: Options that are no flags of training: evaluations have these.
+NO_FLAGS = {"n_examples", "variant"}
 
 #: Other values of the flags that each model's options have; the model is built with one of them at a time.
 OTHER_VALUES = {
