@@ -82,11 +82,12 @@ def test_flags_have_the_defaults_of_the_options_they_set(defaults, options):
 @pytest.mark.parametrize("options", [SCAEConfig, ConstellationConfig], ids=["scae", "constellation"])
 def test_architecture_flags_are_those_that_shape_variables(processes, options):
     base = IMAGES if options is SCAEConfig else POINTS
-    usual = described(processes, *base)
     weights = {f.name for f in dataclasses.fields(options) if f.name.endswith(("_weight", "_constant"))}
     names = {f.name for f in dataclasses.fields(options)} - weights - {"seed", "n_part_caps_dims"}
-    for name in sorted(names):
-        other = described(processes, *base, f"--{name}={OTHER_VALUES[name]}")
+    changes = {name: f"--{name}={OTHER_VALUES[name]}" for name in sorted(names)}
+    usual = described(processes, *base, "then", *changes.values())
+    for name, change in changes.items():
+        other = usual["changed"][change]
         assert other["flags"][name] != usual["flags"][name]
         assert (name in usual["architecture"]) == (other["shapes"] != usual["shapes"]), name
 
