@@ -13,6 +13,8 @@ from stacked_capsules.plots import constellation_plots, image_plots
 from stacked_capsules.seeded_models import make_constellation, make_scae
 
 N = 11
+#: Nothing to compile.
+WHOLE = {"pixel_likelihood": "whole"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_a_partial_batch_is_not_traced_again_and_changes_no_result(scae, images)
 
 
 def test_noise_at_evaluation_is_what_the_flag_gives(images):
-    model = make_scae(SCAEConfig(n_part_caps=4, n_obj_caps=3, eval_noise=True))
+    model = make_scae(SCAEConfig(n_part_caps=4, n_obj_caps=3, eval_noise=True, **WHOLE))
     data = tf.data.Dataset.from_tensor_slices(images).batch(4)
     once, again, other = (
         collect(compiled_inference(model, presences_and_classes, seed), data)["prior"] for seed in (1, 1, 2)
@@ -50,7 +52,7 @@ def test_noise_at_evaluation_is_what_the_flag_gives(images):
 
 @pytest.mark.parametrize("prep", ["none", "sobel"])
 def test_pictures_of_images(images, prep):
-    model = make_scae(SCAEConfig(n_part_caps=4, n_obj_caps=3, prep=prep))
+    model = make_scae(SCAEConfig(n_part_caps=4, n_obj_caps=3, prep=prep, **WHOLE))
     pictures = image_plots(model, {name: tf.constant(value) for name, value in images.items()}, n_examples=2)
     assert len(pictures) == 6
     assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in pictures.values())
