@@ -122,7 +122,7 @@ def _map(function, inputs):
     shapes = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape[1:], t.dtype), inputs)
     traced = tf.function(function, autograph=False).get_concrete_function(shapes)
     outputs = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), traced.structured_outputs)
-    return tf.map_fn(function, inputs, fn_output_signature=outputs, parallel_iterations=1)
+    return tf.map_fn(traced, inputs, fn_output_signature=outputs, parallel_iterations=1)
 
 
 def _joined(blocks, n):
