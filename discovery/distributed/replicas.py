@@ -78,6 +78,9 @@ class Replicas:
 
         With several workers the dataset must be endless; each worker keeps its own replicas' rows.
         """
+        options = tf.data.Options()
+        options.autotune.enabled = False  # an iterator's end may wait seconds for its thread
+        dataset = dataset.with_options(options)
         if self.n == 1:
             return iter(dataset)
         if self.n_workers == 1:
