@@ -10,7 +10,7 @@ from stacked_capsules.configuration import ConstellationConfig, SCAEConfig
 from stacked_capsules.data import tfrecord
 from stacked_capsules.seeded_models import make_constellation, make_scae
 
-TINY = {"n_part_caps": "3", "n_obj_caps": "2", "canvas_size": "28"}
+TINY = {"n_part_caps": "3", "n_obj_caps": "2", "canvas_size": "28", "pixel_likelihood": "whole"}
 
 
 def snapshot_of(model, folder, step, flags):
@@ -24,7 +24,7 @@ def snapshot_of(model, folder, step, flags):
 @pytest.fixture(scope="module")
 def digits_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
-    model = make_scae(SCAEConfig(n_part_caps=3, n_obj_caps=2))
+    model = make_scae(SCAEConfig(n_part_caps=3, n_obj_caps=2, pixel_likelihood="whole"))
     saved = {**TINY, "name": "digits", "dataset": "digits", "model": "scae", "batch_size": "256", "seed": "3"}
     for step in (10, 20):
         snapshot_of(model, folder, step, saved)
