@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -15,6 +16,9 @@ from PIL import Image
 
 #: A larger picture is scaled down and compressed; one that moves would stand still.
 _MOST_BYTES, _MOST_MOVING_BYTES, _MOST_PIXELS = 400_000, 2_000_000, 1200
+
+#: What a line of a command is not broken within.
+_PIECE = re.compile(r"\s+|[^\s/=,]*[/=,]+|[^\s/=,]+")
 
 _STYLE = """
 *{box-sizing:border-box}
@@ -53,6 +57,7 @@ td:first-child{min-width:7.5em}
 td+td{font-variant-numeric:tabular-nums}
 pre{background:#f3f5f8;border-radius:6px;padding:10px 12px;margin:0 0 12px;white-space:pre-wrap;
  overflow-wrap:anywhere;font:.88rem/1.5 ui-monospace,Menlo,Consolas,monospace}
+pre span{display:inline-block;max-width:100%}
 summary{cursor:pointer;font-weight:600;padding:6px 0}
 details{margin-top:12px}
 """
@@ -124,8 +129,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def commands(lines: Iterable[str]) -> str:
-    """Shows commands."""
-    return f"<pre>{escaped(chr(10).join(lines))}</pre>"
+    """Shows commands; where a line is too long it breaks at a space, or after `/`, `=` or a comma."""
+    pieces = (_PIECE.findall(line) for line in lines)
+    shown = ("".join(p if p.isspace() else f"<span>{escaped(p)}</span>" for p in line) for line in pieces)
+    return f"<pre>{chr(10).join(shown)}</pre>"
 
 
 def panel(title: str, key: Iterable[tuple[str, str]], picture: str) -> str:

@@ -12,6 +12,8 @@ WIDTH, HEIGHT = 360, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 24
 #: Number of points beyond which only the extremes of each stretch of steps are kept.
 _MOST_POINTS = 300
+_SIZES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_MOST_DECIMALS = 4  # in front of an axis there is no room for more
 _TEXT, _GRID = "#4a5663", "#dfe4ea"
 
 
@@ -52,12 +54,14 @@ def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
         return HEIGHT - _BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - _TOP - _BOTTOM)
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(title)}">']
-    for value in round_numbers(y_low, y_high, 5):
+    heights = round_numbers(y_low, y_high, 5)
+    for value, text in zip(heights, tick_texts(heights), strict=True):
         parts.append(f'<path d="M{_LEFT} {y(value):.1f}H{WIDTH - _RIGHT}" stroke="{_GRID}"/>')
-        parts.append(_text(_LEFT - 6, y(value) + 4, short(value), "end"))
-    for step in round_numbers(x_low, x_high, 4):
+        parts.append(_text(_LEFT - 6, y(value) + 4, text, "end"))
+    whole = [step for step in round_numbers(x_low, x_high, 4) if step == round(step)]
+    for step, text in zip(whole, tick_texts(whole), strict=True):
         anchor = "end" if x(step) > WIDTH - 24 else "middle"
-        parts.append(_text(x(step), HEIGHT - 7, short(step), anchor))
+        parts.append(_text(x(step), HEIGHT - 7, text, anchor))
     for curve in curves:
         line = [(x(step), y(value)) for step, value in thinned(curve.points)]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in line)
@@ -94,11 +98,23 @@ def round_numbers(low: float, high: float, most: int) -> list[float]:
     return [i * gap for i in range(math.ceil(low / gap - 1e-6), math.floor(high / gap + 1e-6) + 1)]
 
 
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Writes evenly spaced numbers, all with as many decimals as tell them apart: 0.90, 0.95, 1.00."""
+    if len(values) < 2:
+        return [short(value) for value in values]
+    largest, gap = max(map(abs, values)), values[1] - values[0]
+    size, letter = next(((s, of) for s, of in _SIZES if s <= largest), (1.0, ""))
+    decimals = max(0, -math.floor(math.log10(gap / size) + 1e-6))
+    if decimals > _MOST_DECIMALS or largest >= 1000 * _SIZES[0][0]:
+        return [short(value) for value in values]
+    return [f"{value / size:.{decimals}f}{letter}" if value else "0" for value in values]
+
+
 def short(value: float) -> str:
     """Writes a number in few characters: 1.5k, 0.25, 2e-05."""
     if value == 0:
         return "0"
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for size, letter in _SIZES:
         if size <= abs(value) < 1000 * size:
             return f"{value / size:.4g}{letter}"
     return f"{value:.3g}"

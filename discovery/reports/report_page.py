@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shlex
 from pathlib import Path
 
@@ -90,7 +91,17 @@ def _in_short(run):
     told += [("resumed at step", ", ".join(f"{at:,}" for at in run.resumed_at))] if run.resumed_at else []
     parameters = run.about.get("parameters", "")
     told += [("parameters", f"{int(parameters):,}")] if parameters.isdecimal() else []
-    return told + [(name, run.about[name]) for name in ("device", "started") if name in run.about]
+    told += [("device", run.about["device"])] if "device" in run.about else []
+    return told + ([("started", _moment(run.about["started"]))] if "started" in run.about else [])
+
+
+def _moment(text):
+    """2026-11-29T10:15:21+00:00 -> 2026-11-29 10:15 UTC; other texts stay."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".strip()
 
 
 def _what_ran(run):

@@ -13,6 +13,7 @@ from discovery.reports.learning_curves_svg import (
     round_numbers,
     short,
     thinned,
+    tick_texts,
 )
 
 
@@ -42,6 +43,27 @@ def test_short():
         "-0.25",
         "2M",
     ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.88, 1.0, ["0.90", "0.95", "1.00"]),
+        (1719.3, 1728.4, ["1.720k", "1.722k", "1.724k", "1.726k", "1.728k"]),
+        (887.3, 889.1, ["887.5", "888.0", "888.5", "889.0"]),
+        (-0.3, 1.1, ["0", "0.5", "1.0"]),
+        (0, 9e4, ["0", "20k", "40k", "60k", "80k"]),
+        (1e-6, 4.5e-6, ["1e-06", "2e-06", "3e-06", "4e-06"]),
+    ],
+)
+def test_an_axis_has_even_decimals(low, high, texts):
+    assert tick_texts(round_numbers(low, high, 5)) == texts
+
+
+def test_steps_are_whole_numbers():
+    svg = learning_curves_svg("a", [Curve("a", "#000", [(2, 0.5)])])
+    assert ">2</text>" in svg
+    assert ">1.9" not in svg
 
 
 def test_no_peak_is_lost():
