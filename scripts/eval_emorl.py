@@ -12,6 +12,8 @@
     disentanglement_viz            each latent of --disentangle_slot moved
     activeness                     how much images change with each latent
     dci                            disentanglement, completeness, informativeness; the data must have factors
+    downstream                     how well properties of objects can be predicted from slots; the data must
+                                   have masks and factors
     make_gifs                      the ten most active latents of every slot, moving
     clevrtex                       the scores of the CLEVRTEX benchmark
 
@@ -199,13 +201,7 @@ def _activeness(run, folder, n_images):
 def _dci(run, folder, n_images):
     from emorl.evaluation.dci_of_slots import dci_of_objects, matched_objects
 
-    if FLAGS.dataset not in FACTORS:
-        known = ", ".join(FACTORS)
-        raise UserError(
-            f"--dataset={FLAGS.dataset}: the meaning of its factors is not known; dci scores only {known}"
-        )
-    *factors, visibility = FACTORS[FLAGS.dataset]
-    assert visibility.name == "visibility"
+    factors = _known_factors("dci")
     objects = matched_objects(run.model, run.data, n_images, FLAGS.seed)
     kinds = [factor.kind for factor in factors]
     scores = dci_of_objects(objects, kinds, FLAGS.dci_compat, FLAGS.seed)
@@ -226,6 +222,61 @@ def _dci(run, folder, n_images):
         **named,
         "informativeness_per_factor": {f.name: s for f, s in zip(factors, per_factor, strict=True)},
     }
+
+
+def _downstream(run, folder, n_images):
+    from emorl.evaluation.downstream import downstream
+
+    del folder
+    factors = _known_factors("downstream")
+    found = downstream(
+        run.model,
+        run.data,
+        [factor.kind for factor in factors],
+        FLAGS.downstream_train_images,
+        n_images,
+        FLAGS.seed,
+        FLAGS.downstream_steps,
+    )
+    predictors, other_scenes = (
+        {"_".join(key): scores for key, scores in of_each.items()}
+        for of_each in (found.predictors, found.other_scenes)
+    )
+    told = predictors | {"baseline": found.baseline}
+    told |= {f"other_scenes.{name}": scores for name, scores in other_scenes.items()}
+    print(f"  {'':<25}{''.join(f'{factor.name:>13}' for factor in factors)}")
+    for name, scores in told.items():
+        print(f"  {name:<25}{''.join(f'{score:>13.4f}' for score in scores)}")
+    return {
+        "num_images": found.n_images,
+        "num_objects": found.n_objects,
+        **{name: _by_kind(factors, scores) for name, scores in predictors.items()},
+        "baseline": _by_kind(factors, found.baseline),
+        "other_scenes": {name: _by_kind(factors, scores) for name, scores in other_scenes.items()},
+    }
+
+
+def _by_kind(factors, scores):
+    """R^2 of continuous properties and accuracy of discrete ones, and the mean of either."""
+    by_kind = {}
+    for metric, kind in (("R2", "continuous"), ("accuracy", "discrete")):
+        of_kind = {f.name: float(s) for f, s in zip(factors, scores, strict=True) if f.kind == kind}
+        if of_kind:
+            by_kind[metric] = {"mean": sum(of_kind.values()) / len(of_kind)} | of_kind
+    return by_kind
+
+
+def _known_factors(eval_type):
+    """The factors of the data set, without visibility."""
+    if FLAGS.dataset not in FACTORS:
+        known = ", ".join(FACTORS)
+        raise UserError(
+            f"--dataset={FLAGS.dataset}: the meaning of its factors is not known; {eval_type} scores only "
+            f"{known}"
+        )
+    *factors, visibility = FACTORS[FLAGS.dataset]
+    assert visibility.name == "visibility"
+    return factors
 
 
 def _make_gifs(run, folder, n_images):
@@ -287,6 +338,7 @@ EVALUATIONS = {
     "disentanglement_viz": Evaluation(_disentanglement_viz, n_images=1, ranges=True),
     "activeness": Evaluation(_activeness, ranges=True),
     "dci": Evaluation(_dci, masks=True, factors=True),
+    "downstream": Evaluation(_downstream, masks=True, factors=True),
     "make_gifs": Evaluation(_make_gifs, n_images=1, ranges=True),
     "clevrtex": Evaluation(_clevrtex, masks=True),
 }
@@ -305,6 +357,13 @@ flags.DEFINE_integer(
 )
 define_flag(DataConfig, "variant")
 flags.DEFINE_integer("disentangle_slot", 0, "Which slot disentanglement_viz moves.", lower_bound=0)
+flags.DEFINE_integer(
+    "downstream_train_images",
+    2000,
+    "Most training scenes that downstream's predictors learn from; it scores --num_images_to_process others.",
+    lower_bound=2,
+)
+flags.DEFINE_integer("downstream_steps", 6000, "Most steps of a predictor of downstream.", lower_bound=1)
 flags.DEFINE_boolean("dci_compat", False, "DCI as the original computes it.")
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from sklearn.model_selection import train_test_split
 
 from discovery import DataSource, Seed, TrainableModel, UserError
-from emorl.evaluation.inference import infer
+from emorl.evaluation.inference import means_and_masks
 from emorl.evaluation.run_over_scenes import over_scenes
 from emorl.metrics.dci import DCI, dci
 from emorl.metrics.iou import match_slots
@@ -49,15 +48,10 @@ def matched_objects(
     Raises:
         UserError: There are no scenes, or the data lack masks or factors.
     """
-
-    def means_and_masks(images):
-        means = infer(model, images, seed).slot_means  # [b, K, z]
-        log_probs = model.decode(tf.cast(means, model.compute_dtype)).mask_log_probs  # [b, K, H, W, 1]
-        return means, tf.cast(tf.exp(log_probs), tf.float32)
-
     codes, factors, n_seen = [], [], 0
     reads = ["mask", "factors", "visibility"]
-    for scenes, (means, masks) in over_scenes(model, source, n_images, means_and_masks, reads):
+    seen = over_scenes(model, source, n_images, lambda x: means_and_masks(model, x, seed), reads)
+    for scenes, (means, masks) in seen:
         predicted = resize_masks(masks, scenes["mask"].shape[-2:])
         matchings = match_slots(scenes["mask"], predicted, scenes["visibility"].numpy())
         for matching, image_means, image_factors in zip(

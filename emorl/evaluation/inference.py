@@ -40,3 +40,12 @@ def infer(model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int
     return tf.nest.map_structure(
         lambda value: None if value is None else tf.cast(value, tf.float32), inferred
     )
+
+
+def means_and_masks(
+    model: TrainableModel, images: tf.Tensor, seed: Seed | tf.Tensor | int | None = 0
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the means of the posterior, float32 [B, K, z], and their own masks, float32 [B, K, H, W, 1]."""
+    means = infer(model, images, seed).slot_means  # [B, K, z]
+    log_probs = model.decode(tf.cast(means, model.compute_dtype)).mask_log_probs  # [B, K, H, W, 1]
+    return means, tf.cast(tf.exp(log_probs), tf.float32)

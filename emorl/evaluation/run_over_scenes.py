@@ -23,8 +23,9 @@ def over_scenes(
     n_images: int,
     compute: Callable[[tf.Tensor], Any],
     reads: Iterable[str] = (),
+    split: str = "valid",
 ) -> Iterator[tuple[Batch, Any]]:
-    """Yields what `compute`, compiled once, returns for the first test scenes.
+    """Yields what `compute`, compiled once, returns for the first test scenes, or training scenes.
 
     Args:
         model: EfficientMORL or Slot Attention.
@@ -32,6 +33,7 @@ def over_scenes(
         n_images: Number of scenes; fewer if the set is smaller.
         compute: images [b, H, W, 3] -> a structure of tensors [b, ...] (and of None).
         reads: What else is needed of the batches, besides "image".
+        split: "valid" for test scenes, or "train".
 
     Yields:
         Scenes and what was computed from them, with the same number of rows.
@@ -41,14 +43,9 @@ def over_scenes(
     """
     if n_images < 1:
         raise UserError(f"--num_images_to_process={n_images}: must be positive.")
-    scenes = source.whole("valid")
     names = ["image", *reads]
-    lacking = [name for name in names if name not in scenes.element_spec]
-    if lacking:
-        raise UserError(
-            f"the data hold no {' and no '.join(lacking)}, which this evaluation needs: use data that do, "
-            "and request them (DataConfig's masks and factors)."
-        )
+    check_holds(source, names, split)
+    scenes = source.whole(split)
     size = images_at_a_time(model)
     scenes = scenes.map(lambda batch: {name: batch[name] for name in names})
     scenes = scenes.unbatch().take(n_images).batch(size)
@@ -60,7 +57,20 @@ def over_scenes(
         computed = compiled(filled_up(scene["image"], size))
         yield scene, tf.nest.map_structure(lambda rows, n=n: None if rows is None else rows[:n], computed)
     if not found:
-        raise UserError("the test set holds no scenes: check the data set.")
+        raise UserError(
+            f"the {'test' if split == 'valid' else 'training'} set holds no scenes: check the data set."
+        )
+
+
+def check_holds(source: DataSource, names: Iterable[str], split: str = "valid") -> None:
+    """Raises a `UserError` unless the scenes of a split hold all that is named."""
+    held = source.whole(split).element_spec
+    lacking = [name for name in names if name not in held]
+    if lacking:
+        raise UserError(
+            f"the data hold no {' and no '.join(lacking)}, which this evaluation needs: use data that do, "
+            "and request them (DataConfig's masks and factors)."
+        )
 
 
 def has_masks(source: DataSource) -> bool:

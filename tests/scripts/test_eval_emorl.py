@@ -186,6 +186,26 @@ def test_dci(evaluate):
     assert compat["num_objects"] == scores["num_objects"]
 
 
+def test_downstream(evaluate):
+    flags = ("--downstream_train_images=20", "--downstream_steps=10")
+    scores, _, printed = evaluate("emorl", "downstream", *flags)
+    assert scores["num_images"] == {"train": 20, "valid": N_TEST}
+    assert scores["num_objects"] == {"train": 60, "valid": 3 * N_TEST}
+    combinations = {
+        f"{predictor}_{matching}" for predictor in ("linear", "mlp") for matching in ("mask", "loss")
+    }
+    assert set(scores["other_scenes"]) == combinations
+    for found in (scores, scores["other_scenes"]):
+        for combination in combinations:
+            r2, accuracy = found[combination]["R2"], found[combination]["accuracy"]
+            assert set(r2) == {"mean", "x", "y"}
+            assert set(accuracy) == {"mean", "shape", "red", "green", "blue"}
+            assert r2["mean"] == pytest.approx((r2["x"] + r2["y"]) / 2)
+            assert f"{accuracy['shape']:.4f}" in printed
+            assert 0 <= accuracy["mean"] <= 1
+    assert scores["baseline"]["R2"]["mean"] <= 0
+
+
 def test_clevrtex(evaluate):
     scores, _, printed = evaluate("slots", "clevrtex")
     assert scores["num_images"] == N_TEST
@@ -223,6 +243,9 @@ def files(tmp_path_factory):
 MISTAKES = {
     "--eval_type=dci --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
     "--eval_type=dci --data_path={files}/without_factors.h5": ("has no 'factors'", "this metric needs them"),
+    "--eval_type=downstream --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
+    "--eval_type=downstream --data_path={files}/without_factors.h5": ("has no 'factors'", "needs them"),
+    "--eval_type=downstream --downstream_train_images=1": ("--downstream_train_images=1", "2"),
     "--eval_type=clevrtex --data_path={files}/without_masks.h5": ("has no 'masks'", "this metric"),
     "--data_path={files}/oblong.h5": ("oblong.h5: images of 35x30 pixels", "square"),
     "--data_path={files}/larger.h5": ("larger.h5: images of 70x70", "--input_size=3,35,35"),
