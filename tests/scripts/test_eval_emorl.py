@@ -214,11 +214,11 @@ def test_clevrtex(evaluate):
 
 
 def h5(path, owner=None, size=(35, 35), overlapping=None):
-    """Black scenes; masks by the entity that owns each pixel, two owning one in scene `overlapping`."""
+    """White scenes; masks by the entity that owns each pixel, two owning one in scene `overlapping`."""
     n = 2 if owner is None else len(owner)
     with h5py.File(path, "w") as file:
         for split in ("train", "test"):
-            file[f"{split}/imgs"] = np.zeros([n, *size, 3], np.uint8)
+            file[f"{split}/imgs"] = np.full([n, *size, 3], 255, np.uint8)
             if owner is not None:
                 masks = 255 * (owner[:, None] == np.arange(owner.max() + 1)[:, None, None]).astype(np.uint8)
                 if overlapping is not None:
