@@ -142,7 +142,11 @@ def adopt_saved_flags(folder: Path) -> dict[str, str]:
         try:
             if flag.present:
                 trained = flag.default if as_trained is None else flag.parser.parse(as_trained)
-                if flag.value != completed(name, trained) and name in texts and not _only_says_where(name):
+                if (
+                    flag.value != completed(name, trained)
+                    and name in texts
+                    and not _only_says_where(name, trained)
+                ):
                     changed[name] = texts[name]
             elif as_trained is not None:
                 flag.parse(as_trained)
@@ -151,8 +155,14 @@ def adopt_saved_flags(folder: Path) -> dict[str, str]:
     return changed
 
 
-def _only_says_where(name):
-    moved = name == "data_dir" and FLAGS.dataset in _SAME_ANYWHERE
+def same_data(dataset: str, *places: str | None) -> bool:
+    """Whether a data set is the same at all places: downloads are, but not an .npz file of one's own."""
+    files = {Path(place).name for place in places if place and place.endswith(".npz")}
+    return dataset in _SAME_ANYWHERE and files <= {"mnist.npz"}
+
+
+def _only_says_where(name, trained):
+    moved = name == "data_dir" and same_data(FLAGS.dataset, FLAGS.data_dir, trained)
     return moved or name in _NO_CHANGE
 
 

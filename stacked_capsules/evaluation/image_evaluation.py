@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,12 +58,24 @@ def evaluate_images(
         "n_pixel_examples": None,
     }
     if scores["unsupervised"] is not None:
+        warn_of_few(scores["n_examples"], n_classes)
         pixels = {split: first_pixels(source.whole(split)) for split in SPLITS}
         of_pixels = unsupervised_accuracies(pixels, (BASELINE,), n_classes, seed)
         for protocol, accuracies in scores["unsupervised"].items():
             accuracies |= of_pixels[protocol]
         scores["n_pixel_examples"] = {split: len(pixels[split][BASELINE]) for split in SPLITS}
     return ImageEvaluation(scores, collected)
+
+
+def warn_of_few(n_examples: Mapping[str, int], n_classes: int) -> None:
+    """Warns of sets that have fewer examples than clusters."""
+    for split, n in n_examples.items():
+        if n < n_classes:
+            warnings.warn(
+                f"k-means: {n} {split} examples cannot form {n_classes} clusters, so there is no such score; "
+                "evaluate on a larger set",
+                stacklevel=3,
+            )
 
 
 def presences_and_classes(batch: Batch, outputs: Any) -> dict[str, tf.Tensor]:
@@ -111,18 +123,11 @@ def unsupervised_accuracies(
     """Scores clusters of each of the features, in both protocols; None without labels.
 
     `refit` clusters the set that is scored, `transfer` scores the clusters and classes of the training set.
-    If a set has fewer examples than clusters, a warning says so, and the scores of its clusters are None.
+    If a set has fewer examples than clusters, the scores of its clusters are None.
     """
     if any("label" not in arrays for arrays in collected.values()):
         return None
     sizes = {split: len(arrays["label"]) for split, arrays in collected.items()}
-    for split, n in sizes.items():
-        if n < n_classes:
-            warnings.warn(
-                f"k-means: {n} {split} examples cannot form {n_classes} clusters, so there is no such score; "
-                "evaluate on a larger set",
-                stacklevel=1,  # always here, so that it is shown once
-            )
     scores = {"refit": {}, "transfer": {}}
     for feature in features:
         fitted = {
