@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -47,6 +48,8 @@ def score_text(value: float) -> str:
     size = abs(value)
     if 0.01 <= size < 10.0 or value == 0.0:  # accuracies and the like, in one column
         return f"{value:.4f}"
+    if 10.0 <= size < 1e4:
+        return f"{value:.{3 - int(math.log10(size))}f}"  # four digits, zeros too
     return f"{value:.0f}" if 1e4 <= size < 1e7 else f"{value:.4g}"
 
 

@@ -17,6 +17,8 @@ def test_a_comparison(tmp_path):
     ]
     last = [metrics(folder)[-1]["valid/loss"] for folder in folders]
     assert mean_text([1.0, 2.0, 4.5]) == "2.5000 ± 1.8028"
+    texts = [score_text(value) for value in (-11.0, 874.34, 1719.2, 9999.9, 20_000.4)]
+    assert texts == ["-11.00", "874.3", "1719", "10000", "20000"]
     assert mean_text([1.0, None]) == mean_text([1.0]) == ""
     losses = f"a {score_text(last[0])} b {score_text(last[1])}"
     page = Checker(comparison_page(read_runs(folders)))
