@@ -43,5 +43,5 @@ def test_what_dci_cannot_be_computed_from():
     without_factors = {name: scenes[name] for name in ("image", "mask")}
     with pytest.raises(UserError, match="no factors and no visibility"):
         matched_objects(PaintedModel(), source_of(without_factors, 2))
-    with pytest.raises(UserError, match=r"3 objects of 1 images .* too few to score"):
+    with pytest.raises(UserError, match=r"3 objects in 1 images .* too few to score"):
         dci_of_objects(MatchedObjects(np.zeros([3, 4]), np.zeros([3, 5]), 1), KINDS)

@@ -32,7 +32,7 @@ def test_loss_of_each_pair():
         of_classes = np.exp(guess[1:3]) / np.exp(guess[1:3]).sum()
         expected = (true[0] - guess[0]) ** 2 + (true[3] - guess[3]) ** 2
         expected += log_loss([FACTORS[entity, 1]], [of_classes], labels=[2, 7])
-        assert loss[0, entity, slot] == pytest.approx(expected, rel=1e-5)
+        assert float(loss[0, entity, slot]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_scores_are_those_of_scikit_learn():

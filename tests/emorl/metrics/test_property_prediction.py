@@ -50,7 +50,7 @@ def scores_of(train, test, properties, kind, matching, n_steps):
 
 @pytest.mark.parametrize("matching", ["mask", "loss"])
 def test_what_slots_hold_linearly_is_predicted_whatever_their_order(matching):
-    x, color, size = scores_of(*scenes_of(), "linear", matching, 3000)
+    x, color, size = scores_of(*scenes_of(), "linear", matching, 6000)
     assert x > 0.99
     assert color == 1
     assert size > 0.99
@@ -79,7 +79,7 @@ def test_linear_predictions_by_masks_are_a_linear_regression():
     slots, x = matched(test)
     expected = r2_score(x, LinearRegression().fit(*matched(train)).predict(slots))
     assert 0.1 < expected < 0.95
-    assert scores_of(train, test, properties, "linear", "mask", 2000)[0] == pytest.approx(expected, abs=0.02)
+    assert scores_of(train, test, properties, "linear", "mask", 6000)[0] == pytest.approx(expected, abs=0.02)
 
 
 def test_predictions_are_the_seeds_alone():
