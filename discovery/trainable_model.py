@@ -45,20 +45,20 @@ class TrainableModel(keras.Model):
         return super().__call__(inputs, *args, **kwargs)
 
     def checked_inputs(self, inputs: Any) -> Any:
-        """Turns what users give into the argument of `call`.
+        """Turns what users give into the argument of `call`; unless a model says more, it is that argument.
 
         Raises:
             UserError: it is not what the model takes.
         """
-        raise NotImplementedError
+        return inputs
 
     def checked_batch(self, batch: Batch) -> Batch:
-        """Turns what users give to Keras' `fit` and its like into a batch for `losses`.
+        """Turns what users give to Keras' `fit` and its like into a batch for `losses`, likewise.
 
         Raises:
             UserError: it is not what the model takes.
         """
-        raise NotImplementedError
+        return batch
 
     def inputs_of(self, batch: Batch | Any) -> Any:
         """Picks the argument of `call` out of a batch; anything but a dict is taken to be that argument."""
