@@ -4,6 +4,8 @@
 `segment` and `reconstruct`.
 """
 
+import os
+import platform
 from typing import TYPE_CHECKING
 
 from discovery.lazy_names import lazy_names
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from emorl.named_models import build, load_pretrained, load_run
 
 __all__ = ["__version__", "build", "load_pretrained", "load_run"]
+
+if platform.machine().lower() in ("x86_64", "amd64"):
+    # Its convolutions are almost twice as fast; without AVX-512 TensorFlow does not use it by default.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __getattr__, __dir__ = lazy_names(
     __name__, dict.fromkeys(("build", "load_pretrained", "load_run"), "emorl.named_models")
