@@ -35,10 +35,15 @@ class Scenes(NamedTuple):
 Generator = Callable[[Seed, int], Scenes]
 
 
-def generated_source(generate: Generator, config: DataConfig) -> DataSource:
-    """Returns batches of a generator: step s of a run's seed is always the same batch.
+def generated_source(generate: Generator, generate_test: Generator, config: DataConfig) -> DataSource:
+    """Returns batches of generators: step s of a run's seed is always the same batch.
 
     The test set is the same for every run: its seed does not depend on the run's.
+
+    Args:
+        generate: Draws training scenes.
+        generate_test: Draws test scenes; the same, unless these are a variant.
+        config: Sizes, seed and what is wanted of the scenes.
     """
     run_seed = Seed.of(config.seed).fold(TRAIN)
 
@@ -55,7 +60,7 @@ def generated_source(generate: Generator, config: DataConfig) -> DataSource:
 
     @functools.cache
     def test_set() -> Rows:
-        scenes = draw_set(generate, Seed.of(0).fold(TEST), config.n_test)
+        scenes = draw_set(generate_test, Seed.of(0).fold(TEST), config.n_test)
         arrays = {name: value.numpy() for name, value in _batch(scenes, config).items()}
         return Rows.of_arrays(arrays)
 

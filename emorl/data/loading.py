@@ -40,7 +40,8 @@ def load(config: DataConfig) -> DataSource:
     if path is None:
         if config.dataset not in GENERATED:
             raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")
-        return generated_source(generator_of(config.dataset, config.variant), config)
+        generators = (generator_of(config.dataset, variant) for variant in ("", config.variant))
+        return generated_source(*generators, config)
     if config.dataset == "clevrtex":
         return _stored(lambda split: _clevrtex_rows(path, split, config), config)
     if config.dataset == "images" and path.is_dir():

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -94,6 +95,14 @@ def test_a_variant_is_another_test_set():
     assert 0 <= batch["image"].min() < batch["image"].max() <= 1
     assert load(config).sets["valid"] == "8 scenes, generated (more_objects)"
     assert load(DataConfig(n_test=8)).sets["valid"] == "8 scenes, generated"
+
+
+def test_training_scenes_of_a_variant_are_not_shifted():
+    config = DataConfig(batch_size=4, n_train=4, masks=True, factors=True)
+    expected = take(load(config).whole("train"), 1)[0]
+    batch = take(load(dataclasses.replace(config, variant="more_objects")).whole("train"), 1)[0]
+    for name, value in expected.items():
+        np.testing.assert_array_equal(batch[name], value)
 
 
 @pytest.mark.parametrize(
