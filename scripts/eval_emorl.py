@@ -24,6 +24,7 @@ and, unless --K says otherwise, a slot to the model. Files go to the run's eval/
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -246,7 +247,8 @@ def _downstream(run, folder, n_images):
     told |= {f"other_scenes.{name}": scores for name, scores in other_scenes.items()}
     print(f"  {'':<25}{''.join(f'{factor.name:>13}' for factor in factors)}")
     for name, scores in told.items():
-        print(f"  {name:<25}{''.join(f'{score:>13.4f}' for score in scores)}")
+        cells = ("none" if math.isnan(score) else f"{score:.4f}" for score in scores)
+        print(f"  {name:<25}{''.join(f'{cell:>13}' for cell in cells)}")
     return {
         "num_images": found.n_images,
         "num_objects": found.n_objects,
@@ -257,12 +259,17 @@ def _downstream(run, folder, n_images):
 
 
 def _by_kind(factors, scores):
-    """R^2 of continuous properties and accuracy of discrete ones, and the mean of either."""
+    """R^2 of continuous properties and accuracy of discrete ones, and the mean of either; None: undefined."""
     by_kind = {}
     for metric, kind in (("R2", "continuous"), ("accuracy", "discrete")):
-        of_kind = {f.name: float(s) for f, s in zip(factors, scores, strict=True) if f.kind == kind}
+        of_kind = {
+            f.name: None if math.isnan(s) else float(s)
+            for f, s in zip(factors, scores, strict=True)
+            if f.kind == kind
+        }
         if of_kind:
-            by_kind[metric] = {"mean": sum(of_kind.values()) / len(of_kind)} | of_kind
+            defined = [score for score in of_kind.values() if score is not None]
+            by_kind[metric] = {"mean": sum(defined) / len(defined) if defined else None} | of_kind
     return by_kind
 
 

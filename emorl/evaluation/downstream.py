@@ -46,6 +46,8 @@ class FoundScenes(NamedTuple):
 class DownstreamScores(NamedTuple):
     """Scores on test scenes: R^2 of continuous properties, accuracy of discrete ones; float64 [F] each.
 
+    R^2 is NaN of a property that is the same in all objects scored.
+
     Attributes:
         predictors: (predictor, matching) -> scores.
         other_scenes: The same of predictors that are given the slots of another scene, both to learn from

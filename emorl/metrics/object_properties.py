@@ -17,7 +17,7 @@ class Property(NamedTuple):
         columns: Its places among the P columns.
         classes: float32 [C], ascending; None: it is a number.
         mean: Of a number, over the objects that it was measured on.
-        std: Likewise.
+        std: Likewise; 1 where these are all alike.
     """
 
     columns: slice
@@ -39,7 +39,8 @@ def measure_properties(factors: np.ndarray, kinds: Sequence[str]) -> tuple[Prope
             classes = np.unique(values)  # [C]
             properties.append(Property(slice(first, first + len(classes)), classes))
         else:
-            mean, std = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+            mean = values.mean(dtype=np.float64)
+            std = values.std(dtype=np.float64) if np.ptp(values) else 1.0
             properties.append(Property(slice(first, first + 1), None, float(mean), float(std)))
         first = properties[-1].columns.stop
     return tuple(properties)
@@ -88,16 +89,19 @@ def pairwise_loss(properties: Sequence[Property], targets: tf.Tensor, predicted:
 def property_scores(properties: Sequence[Property], targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Scores predictions of M objects: R^2 of each number, accuracy of each class: float64 [F].
 
+    R^2 is NaN where all true values are alike: there is no variance to explain.
+
     Args:
         properties: The F of them.
-        targets: float [M, P], M > 1.
+        targets: float [M, P], M > 0.
         predicted: float [M, P].
     """
     scores = []
     for known in properties:
         true, guess = targets[:, known.columns], predicted[:, known.columns]  # [M, C] both
         if known.classes is None:
-            scores.append(r2_score(true.astype(np.float64), guess.astype(np.float64)))
+            alike = np.ptp(true) == 0
+            scores.append(np.nan if alike else r2_score(true.astype(np.float64), guess.astype(np.float64)))
         else:
             hit = true[np.arange(len(true)), guess.argmax(axis=1)]  # [M], 0 of a class that is not known
             scores.append(hit.mean(dtype=np.float64))

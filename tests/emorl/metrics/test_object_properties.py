@@ -53,3 +53,14 @@ def test_mean_and_most_frequent_class_are_the_baseline():
     targets = encode_properties(properties, FACTORS)
     scores = property_scores(properties, targets, np.tile(targets.mean(axis=0), [3, 1]))
     np.testing.assert_allclose(scores, [0, 2 / 3, 0], atol=1e-6)
+
+
+def test_what_all_objects_have_alike_has_no_r2_and_is_not_blown_up():
+    factors = np.array([[0.1, 7, 1], [0.1, 2, 1], [0.1, 7, 4]], np.float32)
+    properties = measure_properties(factors, KINDS)
+    targets = encode_properties(properties, factors)
+    for predicted in (targets, np.tile(targets.mean(axis=0), [3, 1])):
+        scores = property_scores(properties, targets, predicted)
+        np.testing.assert_array_equal(np.isnan(scores), [True, False, False])
+    another = encode_properties(properties, np.array([[2.1, 7, 1]], np.float32))
+    assert another[0, 0] == pytest.approx(2, rel=1e-5)
