@@ -127,11 +127,11 @@ def predict_properties(
     found = {"train": train, "valid": test}
     n_images = {split: len(scenes.slots) for split, scenes in found.items()}
     n_objects = {split: int(scenes.is_object.sum()) for split, scenes in found.items()}
-    if n_images["train"] < 2 or min(n_objects.values()) < 2:
+    if min(n_images.values()) < 2 or min(n_objects.values()) < 2:
         raise UserError(
-            f"{n_images['train']} training scenes with {n_objects['train']} objects, and "
-            f"{n_objects['valid']} objects to score: too few to predict properties; take two or more "
-            "(--downstream_train_images, --num_images_to_process)."
+            f"{n_images['train']} training scenes with {n_objects['train']} objects, "
+            f"{n_images['valid']} with {n_objects['valid']} to score: too few to predict "
+            "properties; take two or more (--downstream_train_images, --num_images_to_process)."
         )
     if not all(np.isfinite(scenes.slots).all() for scenes in found.values()):
         raise UserError("the model's slots hold NaN or infinity; is its training broken?")

@@ -47,6 +47,8 @@ def test_what_nothing_can_be_learned_from():
     scenes = painted_scenes(4)
     with pytest.raises(UserError, match=r"1 training scenes with 3 objects.*too few"):
         downstream(PaintedModel(), source_of(scenes, scenes), KINDS, n_train=1)
+    with pytest.raises(UserError, match=r"4 training scenes with \d+ objects, 1 with 3 to score: too few"):
+        downstream(PaintedModel(), source_of(scenes, scenes), KINDS, n_test=1)  # there is no other scene
     found = find_scenes(PaintedModel(), source_of(None, scenes), "valid", 4, 4)
     broken = found._replace(slots=found.slots * np.nan)
     with pytest.raises(UserError, match="slots hold NaN or infinity"):
