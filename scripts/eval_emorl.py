@@ -245,10 +245,16 @@ def _downstream(run, folder, n_images):
     )
     told = predictors | {"baseline": found.baseline}
     told |= {f"other_scenes.{name}": scores for name, scores in other_scenes.items()}
-    print(f"  {'':<25}{''.join(f'{factor.name:>13}' for factor in factors)}")
+    names = [factor.name for factor in factors] + [
+        f"mean {kind}" for kind in _by_kind(factors, found.baseline)
+    ]
+    print(f"  {'':<25}{''.join(f'{name:>15}' for name in names)}")
     for name, scores in told.items():
-        cells = ("none" if math.isnan(score) else f"{score:.4f}" for score in scores)
-        print(f"  {name:<25}{''.join(f'{cell:>13}' for cell in cells)}")
+        means = (of_kind["mean"] for of_kind in _by_kind(factors, scores).values())
+        cells = (
+            "none" if score is None or math.isnan(score) else f"{score:.4f}" for score in (*scores, *means)
+        )
+        print(f"  {name:<25}{''.join(f'{cell:>15}' for cell in cells)}")
     return {
         "num_images": found.n_images,
         "num_objects": found.n_objects,

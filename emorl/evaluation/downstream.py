@@ -49,7 +49,7 @@ class DownstreamScores(NamedTuple):
     R^2 is NaN of a property that is the same in all objects scored.
 
     Attributes:
-        predictors: (predictor, matching) -> scores.
+        predictors: (predictor, matching) -> scores; of a model with a single slot, matched by loss alone.
         other_scenes: The same of predictors that are given the slots of another scene, both to learn from
             and in the test: what a slot's number tells of its object, where matched by masks, and what is
             gained by choosing among slots, where matched by loss.
@@ -80,10 +80,12 @@ def downstream(
     slot it is, where Dittadi et al. take the cosine of soft masks) or by the loss of the prediction, which in
     the test too looks at the truth: compare its scores with those of `other_scenes`. The slots that are left
     over are the background's, which is not predicted, and no scores are taken of them. Objects without a
-    visible pixel are left out. Where there are fewer slots than objects, a warning, and the rest is left out.
+    visible pixel are left out. Where there are fewer slots than objects, a warning, and the rest is predicted
+    as the baseline does. From a single slot, of a model without objects, all objects of a scene are predicted
+    at once, and matched by loss.
 
     Args:
-        model: EfficientMORL or Slot Attention; it is not trained further.
+        model: EfficientMORL, Slot Attention or VAE; it is not trained further.
         source: The data, with "mask", "factors" and "visibility" in both sets.
         kinds: "continuous" or "discrete" for each of the first F columns of the factors.
         n_train: How many scenes to learn from; fewer where the set is smaller.
@@ -145,12 +147,13 @@ def predict_properties(
     mean = learned.targets[learned.is_object].mean(axis=0)  # [P]: of classes, how frequent they are
     true = scored.targets[scored.is_object]  # [M, P]
     baseline = property_scores(properties, true, np.broadcast_to(mean, true.shape))
+    matchings = MATCHINGS if train.slots.shape[1] > 1 else ("loss",)
 
     def scores_of(learned, scored):
         scores = {}
-        for kind, matching in itertools.product(PREDICTORS, MATCHINGS):
+        for kind, matching in itertools.product(PREDICTORS, matchings):
             predictor = train_predictor(learned, properties, kind, matching, seed, n_steps)
-            objects = predict_objects(predictor, scored, properties, matching)
+            objects = predict_objects(predictor, scored, properties, matching, mean)
             scores[kind, matching] = property_scores(properties, objects.targets, objects.predicted)
         return scores
 
@@ -162,7 +165,7 @@ def _check(source, split, kinds):
     """Raises unless a split's scenes hold what is needed; nothing is read."""
     check_holds(source, _READS, split)
     n_columns = source.whole(split).element_spec["factors"].shape[-1]
-    if n_columns <= len(kinds):
+    if n_columns != len(kinds) + 1:
         raise UserError(
             f"the factors have {n_columns} columns, but the data set has {len(kinds)} and visibility: choose "
             "the --dataset that the file belongs to."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ _BATCH = 64  # scenes
 _CHECKED_EVERY = 250  # steps
 _PATIENCE, _PROGRESS = 3, 0.01  # checks; how far the loss must fall to count
 
-#: Slots [..., D] -> targets [..., P].
+#: Slots [N, K, D] -> predictions [N, K, P], or, of a single slot [N, 1, D], [N, E - 1, P].
 Predictor = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -31,7 +32,8 @@ class SlotScenes(NamedTuple):
         slots: float32 [N, K, D].
         targets: float32 [N, E, P], from `encode_properties`.
         is_object: bool [N, E], what is to be predicted.
-        by_mask: int32 [N, E], the slots of the objects by their masks, from `slots_by_mask`.
+        by_mask: int32 [N, E], the slots of the objects by their masks, from `slots_by_mask`; not read with
+            matching by loss.
     """
 
     slots: np.ndarray
@@ -40,8 +42,8 @@ class SlotScenes(NamedTuple):
     by_mask: np.ndarray
 
 
-class MatchedObjects(NamedTuple):
-    """Objects that have slots, and what is predicted from these.
+class PredictedObjects(NamedTuple):
+    """Objects, and what is predicted of them.
 
     Attributes:
         targets: float32 [M, P].
@@ -64,20 +66,23 @@ def train_predictor(
 
     The loss is the mean of `pairwise_loss` over matched objects. With matching "loss", slots and objects are
     matched anew in every step so that it is least; with "mask", once and for all. Slots that no object gets
-    are left to the background: they have no part in the loss. As in Dittadi et al.'s program: Adam at 1e-3,
-    halved after a third and two thirds of the steps, batches of 64 scenes, and an end when the loss of scenes
-    held out (the last tenth) has not fallen by 0.01 in three checks. The weights of the best check are taken,
-    and the inputs are standardized first, an affine map that either predictor could learn itself.
+    are left to the background: they have no part in the loss. A single slot stands for the whole scene: all
+    E - 1 objects that it may have are predicted from it, and matched to objects by loss.
+
+    As in Dittadi et al.'s program: Adam at 1e-3, halved after a third and two thirds of the steps, batches of
+    64 scenes, and an end when the loss of scenes held out (the last tenth) has not fallen by 0.01 in three
+    checks. The weights of the best check are taken, and the inputs are standardized first, an affine map that
+    either predictor could learn itself.
 
     Args:
         scenes: To learn from, two or more.
         properties: What the columns of targets are.
         kind: Of `PREDICTORS`: "linear", or "mlp" with three hidden layers of 256 and leaky ReLUs.
-        matching: Of `MATCHINGS`.
+        matching: Of `MATCHINGS`; of a single slot, "loss".
         seed: Of initial weights and batches.
         n_steps: Most steps.
     """
-    predictor = _make(kind, scenes.slots, scenes.targets.shape[-1], seed)
+    predictor = _make(kind, scenes.slots, scenes.targets.shape[1:], seed)
     rates = keras.optimizers.schedules.PiecewiseConstantDecay(
         [n_steps // 3, 2 * n_steps // 3], [1e-3, 5e-4, 2.5e-4]
     )
@@ -87,7 +92,6 @@ def train_predictor(
     n_fit = len(scenes.slots) - max(1, len(scenes.slots) // 10)
     batch = min(_BATCH, n_fit)
 
-    @tf.function
     def loss_of(rows):  # int64 [b]
         slots, targets, is_object, by_mask = (tf.gather(array, rows) for array in arrays)
         pairs = pairwise_loss(properties, targets, predictor(slots))  # [b, E, K]
@@ -99,20 +103,22 @@ def train_predictor(
         losses = tf.gather(pairs, tf.maximum(chosen, 0), axis=2, batch_dims=2)  # [b, E]
         return tf.math.divide_no_nan(tf.reduce_sum(matched * losses), tf.reduce_sum(matched))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, batch], tf.int64)])
-    def fit(batches):
+    def fit(batches):  # int64 [n, b]
         for rows in batches:
             with tf.GradientTape() as tape:
                 loss = loss_of(rows)
             gradients = tape.gradient(loss, predictor.trainable_variables)
             optimizer.apply(gradients, predictor.trainable_variables)
 
+    # Concrete, as TensorFlow warns of a function that is defined, and so traced, for every predictor.
+    fit = tf.function(fit).get_concrete_function(tf.TensorSpec([None, batch], tf.int64))
+    loss_of_rows = tf.function(loss_of).get_concrete_function(tf.TensorSpec([None], tf.int64))
     rng = np.random.default_rng(seed)
     best, best_weights, checks = np.inf, predictor.get_weights(), 0
     for first in range(0, n_steps, _CHECKED_EVERY):
         n = min(_CHECKED_EVERY, n_steps - first)
-        fit(np.stack([rng.choice(n_fit, batch, replace=False) for _ in range(n)]))
-        loss = float(loss_of(tf.range(n_fit, len(scenes.slots), dtype=tf.int64)))
+        fit(tf.constant(np.stack([rng.choice(n_fit, batch, replace=False) for _ in range(n)])))
+        loss = float(loss_of_rows(tf.range(n_fit, len(scenes.slots), dtype=tf.int64)))
         if loss < best - _PROGRESS:
             best, best_weights, checks = loss, predictor.get_weights(), 0
         elif (checks := checks + 1) == _PATIENCE:
@@ -122,8 +128,12 @@ def train_predictor(
 
 
 def predict_objects(
-    predictor: Predictor, scenes: SlotScenes, properties: Sequence[Property], matching: str
-) -> MatchedObjects:
+    predictor: Predictor,
+    scenes: SlotScenes,
+    properties: Sequence[Property],
+    matching: str,
+    without_slot: np.ndarray,
+) -> PredictedObjects:
     """Predicts each object from its slot; matched by loss, this slot is the one that predicts it best.
 
     Args:
@@ -131,17 +141,21 @@ def predict_objects(
         scenes: Others than it learned from.
         properties: What the columns of targets are.
         matching: As it learned.
+        without_slot: float32 [P], what is predicted of objects beyond the number of slots.
     """
     predicted = predictor(tf.constant(scenes.slots))  # [N, K, P]
     slots = scenes.by_mask  # [N, E]
     if matching == "loss":
         slots = assign_slots(pairwise_loss(properties, scenes.targets, predicted).numpy(), scenes.is_object)
-    scene, entity = np.nonzero(slots != NO_SLOT)  # [M] both
-    return MatchedObjects(scenes.targets[scene, entity], predicted.numpy()[scene, slots[scene, entity]])
+    scene, entity = np.nonzero(scenes.is_object)  # [M] both
+    slot = slots[scene, entity]  # [M]
+    of_slots = predicted.numpy()[scene, np.maximum(slot, 0)]  # [M, P]
+    found = np.where((slot == NO_SLOT)[:, None], without_slot, of_slots)
+    return PredictedObjects(scenes.targets[scene, entity], found)
 
 
-def _make(kind, slots, n_outputs, seed):
-    """Builds a predictor of slots [..., K, D], its weights drawn from the seed."""
+def _make(kind, slots, targets_shape, seed):
+    """Builds a predictor of slots [N, K, D] for targets [N, E, P], its weights drawn from the seed."""
     n_hidden = PREDICTORS[kind]
     seeds = np.random.default_rng([seed, 1]).integers(2**31, size=n_hidden + 1)
     initial = [keras.initializers.GlorotUniform(int(one)) for one in seeds]
@@ -152,4 +166,8 @@ def _make(kind, slots, n_outputs, seed):
     ]
     for initializer in initial[:-1]:
         layers += [keras.layers.Dense(_WIDTH, kernel_initializer=initializer), keras.layers.LeakyReLU(0.01)]
-    return keras.Sequential([*layers, keras.layers.Dense(n_outputs, kernel_initializer=initial[-1])])
+    (n_entities, n_outputs), single = targets_shape, slots.shape[1] == 1
+    shape = (n_entities - 1, n_outputs) if single else (slots.shape[1], n_outputs)
+    n_units = math.prod(shape) if single else n_outputs
+    layers.append(keras.layers.Dense(n_units, kernel_initializer=initial[-1]))
+    return keras.Sequential([*layers, keras.layers.Reshape(shape)])

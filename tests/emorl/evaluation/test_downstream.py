@@ -41,6 +41,8 @@ def test_data_that_lack_something_are_found_out_before_the_model_is_called():
                 downstream(None, source_of(*sets), KINDS)
     with pytest.raises(UserError, match="the factors have 5 columns, but the data set has 5 and visibility"):
         downstream(None, source_of(scenes, scenes), (*KINDS, "discrete"))
+    with pytest.raises(UserError, match="the factors have 5 columns, but the data set has 3 and visibility"):
+        downstream(None, source_of(scenes, scenes), KINDS[:3])
 
 
 def test_what_nothing_can_be_learned_from():

@@ -5,6 +5,7 @@ from sklearn.metrics import r2_score
 
 from emorl.metrics.object_properties import encode_properties, measure_properties, property_scores
 from emorl.metrics.property_prediction import SlotScenes, predict_objects, train_predictor
+from emorl.metrics.slot_matching import NO_SLOT
 
 KINDS = ("continuous", "discrete", "continuous")  # x, color and size
 N, K, Z, N_TRAIN = 1200, 6, 8, 1000
@@ -43,7 +44,7 @@ def scenes_of(shuffled=False, noise=0.0):
 
 def scores_of(train, test, properties, kind, matching, n_steps):
     predictor = train_predictor(train, properties, kind, matching, n_steps=n_steps)
-    found = predict_objects(predictor, test, properties, matching)
+    found = predict_objects(predictor, test, properties, matching, test.targets[0, 0])
     assert len(found.targets) == test.is_object.sum() == 700  # two slots or three of each scene are left over
     return property_scores(properties, *found)
 
@@ -82,12 +83,49 @@ def test_linear_predictions_by_masks_are_a_linear_regression():
     assert scores_of(train, test, properties, "linear", "mask", 6000)[0] == pytest.approx(expected, abs=0.02)
 
 
+def test_from_a_single_slot_all_objects_of_a_scene_are_predicted():
+    train, test, properties = scenes_of()
+
+    def joined(scenes):  # the slots of a scene, those of its objects first, side by side in one
+        first = np.where(scenes.by_mask < 0, K, scenes.by_mask)  # [N, E], an empty slot of what is no object
+        slots = np.pad(scenes.slots, [(0, 0), (0, 1), (0, 0)])
+        slots = np.take_along_axis(slots, first[..., None], axis=1)  # [N, E, D]
+        return scenes._replace(slots=slots.reshape(len(slots), 1, -1))
+
+    predictor = train_predictor(joined(train), properties, "linear", "loss")
+    test = joined(test)
+    found = predict_objects(predictor, test, properties, "loss", np.full_like(test.targets[0, 0], np.nan))
+    x, color, size = property_scores(properties, *found)
+    assert len(found.targets) == 700
+    assert x > 0.95
+    assert color > 0.95
+    assert size > 0.95
+
+
+@pytest.mark.parametrize("matching", ["mask", "loss"])
+def test_objects_beyond_the_slots_are_predicted_alike(matching):
+    train, test, properties = scenes_of()
+    taken = test.by_mask >= 2
+    few = test._replace(slots=test.slots[:, :2], by_mask=np.where(taken, NO_SLOT, test.by_mask))
+    predictor = train_predictor(train, properties, "linear", matching, n_steps=5)
+
+    def of_two(slots):  # the predictor reads each slot alone
+        return predictor(np.pad(slots, [(0, 0), (0, K - 2), (0, 0)]))[:, :2]
+
+    without = np.full_like(test.targets[0, 0], 7.0)
+    found = predict_objects(of_two, few, properties, matching, without)
+    assert len(found.targets) == len(found.predicted) == test.is_object.sum()
+    beyond = (found.predicted == 7).all(axis=1)
+    n_beyond = taken.sum() if matching == "mask" else (test.is_object.sum(axis=1) - 2).clip(0).sum()
+    assert beyond.sum() == n_beyond > 0
+
+
 def test_predictions_are_the_seeds_alone():
     train, test, properties = scenes_of()
 
     def predicted(seed):
         predictor = train_predictor(train, properties, "linear", "loss", seed, n_steps=5)
-        return predict_objects(predictor, test, properties, "loss").predicted
+        return predict_objects(predictor, test, properties, "loss", test.targets[0, 0]).predicted
 
     first = predicted(3)
     np.testing.assert_array_equal(first, predicted(3))
