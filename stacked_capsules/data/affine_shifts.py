@@ -7,7 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from discovery import Seed
+from discovery import Seed, UserError
 from stacked_capsules.resampler import resample
 
 #: affNIST's ranges: degrees to either side, and factors of height and width.
@@ -31,6 +31,9 @@ def shifted(images: np.ndarray, variant: str, seed: Seed) -> np.ndarray:
 
     Returns:
         As `images`; pixels from beyond the border are zero.
+
+    Raises:
+        UserError: no image has room to be moved.
     """
     n = len(images)
     degrees, scale, offset = np.zeros(n), np.ones([n, 2]), np.zeros([n, 2])
@@ -40,6 +43,11 @@ def shifted(images: np.ndarray, variant: str, seed: Seed) -> np.ndarray:
         scale = seed.uniform((n, 2), *SCALES).numpy()  # [N, 2]
     else:
         low, high = room(images)  # [N, 2] each
+        if (low == high).all():
+            raise UserError(
+                "--variant=translation: all images reach all borders, so that none can be moved; choose rotation "
+                "or scale"
+            )
         offset = low + np.floor(seed.uniform((n, 2)).numpy() * (high - low + 1))  # [N, 2]
     return affine(images, degrees, scale, offset)
 
