@@ -100,6 +100,8 @@ class TrainableModel(keras.Model):
                 self._fit_batch(data), step, Seed.of(self.fit_seed).fold(step)
             )
         gradients = tape.gradient(loss, self.trainable_variables)
+        if not self.optimizer.built:  # for all variables: a later `fit` may also give labels to the probes
+            self.optimizer.build(self.trainable_variables)
         pairs = [(g, v) for g, v in zip(gradients, self.trainable_variables, strict=True) if g is not None]
         self.optimizer.apply_gradients(pairs)
         for variable, value in self.after_step(metrics, step):

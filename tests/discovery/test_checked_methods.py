@@ -133,6 +133,13 @@ def test_labels(labels, words):
     assert len(accuracy) == 1
 
 
+def test_fit_with_labels_after_fit_without():
+    model = capsules.small_scae()
+    model.compile(optimizer="sgd", run_eagerly=True)
+    model.fit(BYTES["scae"], verbose=0)
+    model.fit(BYTES["scae"], LABELS, verbose=0)
+
+
 def test_points():
     model = capsules.small_constellation()
     model.compile(optimizer="sgd", run_eagerly=True)
