@@ -9,6 +9,9 @@ import tensorflow as tf
 
 from discovery.errors import UserError
 
+#: The largest value that still looks like 1: floats of images that were resized go a little beyond.
+_OVERSHOT = 1.25
+
 
 def checked_images(images: Any, shape: tuple[int, ...], dtype: Any = tf.float32) -> tf.Tensor:
     """Turns images into a tensor of floats [B, *shape] in [0, 1].
@@ -20,7 +23,8 @@ def checked_images(images: Any, shape: tuple[int, ...], dtype: Any = tf.float32)
         dtype: of the result.
 
     Raises:
-        UserError: they have another type or shape, are not in [0, 1], or are uint8 with no value above 1.
+        UserError: they have another type or shape, are not in [0, 1], are uint8 with no value above 1, or
+            there are none.
     """
     tensor = _tensor(images, "images")
     if tensor.shape.rank != 1 + len(shape) or not tensor.shape[1:].is_compatible_with(shape):
@@ -31,7 +35,8 @@ def checked_images(images: Any, shape: tuple[int, ...], dtype: Any = tf.float32)
         elif tensor.shape.rank == 4 and tensor.shape[1:] == (shape[-1], *shape[:-1]):
             hint = "; channels come last: images.transpose(0, 2, 3, 1)"
         raise UserError(f"images: give an array [B, {sizes}], not one of {_sizes(tensor)}{hint}")
-    is_known = hasattr(tensor, "numpy") and tensor.shape.num_elements()
+    _check_some(tensor, "images")
+    is_known = hasattr(tensor, "numpy")
     if tensor.dtype == tf.uint8:
         if is_known and int(tf.reduce_max(tensor)) == 1:
             raise UserError(
@@ -44,11 +49,22 @@ def checked_images(images: Any, shape: tuple[int, ...], dtype: Any = tf.float32)
     if is_known:
         low, high = float(tf.reduce_min(tensor)), float(tf.reduce_max(tensor))
         if not (low >= 0.0 and high <= 1.0):  # NaN is in no range
-            hint = ": give images / 255" if low >= 0.0 and 1.0 < high <= 255.0 else ""
             raise UserError(
-                f"images: their values range from {low:g} to {high:g}, but must be in [0, 1]{hint}"
+                f"images: their values range from {low:g} to {high:g}, but must be in [0, 1]"
+                f"{_range_advice(low, high)}"
             )
     return tf.cast(tensor, dtype)
+
+
+def _range_advice(low, high):
+    """Says how to bring values to [0, 1], if their range shows what they are."""
+    if low >= 0.0 and _OVERSHOT < high <= 255.0:
+        return ": give images / 255"
+    if low > 1.0 - _OVERSHOT and high < _OVERSHOT:  # bicubic resizing overshoots
+        return ": give images.clip(0, 1)"
+    if low >= -1.0 and high <= 1.0:
+        return ": give (images + 1) / 2 if they were scaled to [-1, 1]"
+    return ""
 
 
 def checked_labels(labels: Any, n_classes: int) -> tf.Tensor:
@@ -62,6 +78,8 @@ def checked_labels(labels: Any, n_classes: int) -> tf.Tensor:
         UserError: they are something else.
     """
     tensor = _tensor(labels, "labels")
+    if tensor.shape.rank is None:  # Keras traces [B] and then [B, 1]; both were checked before
+        tensor = tf.reshape(tensor, [-1])
     if tensor.shape.rank == 2 and tensor.shape[1] == 1:
         tensor = tensor[:, 0]
     if tensor.shape.rank != 1:
@@ -95,11 +113,12 @@ def checked_points(points: Any, presence: Any = None, dtype: Any = tf.float32) -
     tensor = _tensor(points, "points")
     if tensor.shape.rank != 3 or tensor.shape[-1] != 2:
         raise UserError(f"points: give an array [B, N, 2], not one of {_sizes(tensor)}")
-    tensor = tf.cast(tensor, dtype)
+    _check_some(tensor, "points")
+    tensor = _cast(tensor, "points", dtype)
     if presence is None:
         present = tf.ones_like(tensor[..., 0])  # [B, N]
     else:
-        present = tf.cast(_tensor(presence, "presence"), dtype)
+        present = _cast(_tensor(presence, "presence"), "presence", dtype)
     if not present.shape.is_compatible_with(tensor.shape[:2]):
         raise UserError(f"presence: give an array {_sizes(tensor[..., 0])}, not one of {_sizes(present)}")
     if hasattr(tensor, "numpy") and not np.isfinite(tensor.numpy()).all():
@@ -120,6 +139,18 @@ def checked_slots(slots: Any, z_size: int, dtype: Any = tf.float32) -> tf.Tensor
     tensor = _tensor(slots, "slots")
     if tensor.shape.rank != 3 or not tensor.shape[2:].is_compatible_with([z_size]):
         raise UserError(f"slots: give an array [B, K, {z_size}], not one of {_sizes(tensor)}")
+    return _cast(tensor, "slots", dtype)
+
+
+def _check_some(tensor, name):
+    if 0 in tensor.shape:
+        raise UserError(f"{name}: there are none in an array {_sizes(tensor)}")
+
+
+def _cast(tensor, name, dtype):
+    """Casts numbers and truth values; the imaginary part of complex numbers would be dropped."""
+    if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+        raise UserError(f"{name}: they are {tensor.dtype.name}; give numbers")
     return tf.cast(tensor, dtype)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from discovery.errors import UserError
+
 #: Examples that are checked at once: what is checked is converted, which must not double a data set's memory.
 _AT_ONCE = 1024
 
@@ -50,11 +52,18 @@ def _checked(model, x, y=None):
     else:
         arrays = tf.nest.flatten((x, y))
         if all(hasattr(array, "shape") for array in arrays if array is not None):  # the rest is left to Keras
-            n_examples = max((array.shape[0] for array in arrays if getattr(array, "shape", None)), default=0)
-            for start in range(0, n_examples, _AT_ONCE):
+            n_examples = _n_examples(arrays)
+            for start in range(0, max(n_examples, 1), _AT_ONCE):  # once if there are none
                 part = slice(start, start + _AT_ONCE)
                 _check(model, *_rows((x, y), part))
     return x
+
+
+def _n_examples(arrays):
+    counts = [array.shape[0] for array in arrays if getattr(array, "shape", None)]
+    if len(set(counts)) > 1:
+        raise UserError(f"arrays of {' and '.join(map(str, counts))} examples: give as many labels as images")
+    return counts[0] if counts else 0
 
 
 def _rows(arrays, part):

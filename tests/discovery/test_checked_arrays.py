@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from discovery import UserError
-from discovery.checked_arrays import checked_images, checked_points
+from discovery.checked_arrays import checked_images, checked_labels, checked_points
 
 IMAGES = np.linspace(0.0, 1.0, 2 * 4 * 5 * 3, dtype=np.float32).reshape(2, 4, 5, 3)
 POINTS = np.zeros((2, 3, 2), np.float32)
@@ -28,7 +28,11 @@ def test_arrays_and_tensors_become_float32(kind):
         (np.ones((2, 4, 5, 3), bool), "they are bool"),
         (255 * IMAGES, "range from 0 to 255, but must be in [0, 1]: give images / 255"),
         (256 * IMAGES, "range from 0 to 256, but must be in [0, 1]"),
+        (256 * IMAGES - 1, "range from -1 to 255, but must be in [0, 1]"),
         (IMAGES - 0.5, "range from -0.5 to 0.5"),
+        (2 * IMAGES - 1, "range from -1 to 1, but must be in [0, 1]: give (images + 1) / 2"),
+        (1.02 * IMAGES - 0.01, "range from -0.01 to 1.01, but must be in [0, 1]: give images.clip(0, 1)"),
+        (IMAGES[:0], "images: there are none in an array [0, 4, 5, 3]"),
         (IMAGES * np.nan, "range from nan to nan"),
         (IMAGES[0], "[B, 4, 5, 3], not one of [4, 5, 3]; add an axis for the batch: images[None]"),
         (IMAGES[:, :3], "[B, 4, 5, 3], not one of [2, 3, 5, 3]"),
@@ -73,6 +77,10 @@ def test_points():
 @pytest.mark.parametrize(
     ("points", "presence", "words"),
     [
+        (POINTS.astype(str), None, "points: they are string; give numbers"),
+        (POINTS.astype(complex), None, "points: they are complex128; give numbers"),
+        (POINTS[:0], None, "points: there are none in an array [0, 3, 2]"),
+        (POINTS, POINTS[..., 0].astype(str), "presence: they are string; give numbers"),
         (POINTS[0], None, "give an array [B, N, 2], not one of [3, 2]"),
         (POINTS[..., :1], None, "not one of [2, 3, 1]"),
         (POINTS + np.inf, None, "some are not finite"),
@@ -84,3 +92,11 @@ def test_mistakes_in_points(points, presence, words):
     with pytest.raises(UserError) as error:
         checked_points(points, presence)
     assert words in str(error.value)
+
+
+def test_labels_of_unknown_rank_are_taken_as_checked():
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.int64)])
+    def classes(labels):
+        return checked_labels(labels, 3)
+
+    np.testing.assert_array_equal(classes(np.array([[0], [2]])), [0, 2])

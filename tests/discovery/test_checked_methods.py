@@ -116,6 +116,7 @@ def test_bytes_are_images_in_fit(model, kind):
         (LABELS - 1, "range from -1 to 4"),
         (LABELS + 0.5, "no whole numbers"),
         (np.eye(6)[LABELS], r"not one of \[4, 6\]; of one-hot labels, give labels.argmax"),
+        (LABELS[:3], "arrays of 4 and 3 examples: give as many labels as images"),
         (np.array(["cat"] * 4), "they are string; give integers"),
     ],
 )
@@ -138,6 +139,12 @@ def test_fit_with_labels_after_fit_without():
     model.compile(optimizer="sgd", run_eagerly=True)
     model.fit(BYTES["scae"], verbose=0)
     model.fit(BYTES["scae"], LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "train_on_batch"])
+def test_no_images(model, kind, method):
+    with pytest.raises(UserError, match="images: there are none"):
+        getattr(model, method)(BYTES[kind][:0])
 
 
 def test_points():
