@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -92,11 +93,14 @@ def write(
         labeled: 0 or 1 [N], whether training may use an example's label; or None for all.
 
     Raises:
-        UserError: They have other types, lengths or values; the file is left as it was.
+        UserError: They have other types, lengths or values, or the file cannot be written; it is left as it
+            was.
     """
-    path, images = Path(path), np.asarray(images)
+    path, images = Path(path).expanduser(), np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise UserError(f"{path}: images have shape {images.shape}; give [N, H, W, C] with N > 0")
+    if images.dtype.kind not in "biuf":
+        raise UserError(f"{path}: images are {images.dtype}; give uint8, 0 to 255")
     if images.dtype != np.uint8:
         raise UserError(
             f"{path}: images are {images.dtype} from {images.min():g} to {images.max():g}; give uint8, 0 to "
@@ -119,8 +123,11 @@ def write(
                 example = tf.train.Example(features=tf.train.Features(feature=features))
                 writer.write(example.SerializeToString())
         os.replace(unfinished, path)
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
 
 
 def read_files(paths: list[Path]) -> Examples:

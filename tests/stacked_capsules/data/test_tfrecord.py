@@ -182,6 +182,7 @@ def test_files_that_do_not_belong_together_and_files_that_are_not_there(tmp_path
     [
         (np.full([2, 4, 4, 1], 0.5, np.float32), {}, "images are float32 from 0.5 to 0.5; give uint8"),
         (np.full([2, 4, 4, 1], 300), {}, "images are int64 from 300 to 300; give uint8"),
+        (np.full([2, 4, 4, 1], "a"), {}, "images are <U1; give uint8, 0 to 255"),
         (np.zeros([2, 4, 4], np.uint8), {}, r"shape \(2, 4, 4\); give \[N, H, W, C\]"),
         (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0.9, 1.0]}, "label: float64"),
         (np.zeros([2, 4, 4, 1], np.uint8), {"labels": [0, 1, 2]}, "one integer for each of 2 images"),
@@ -196,3 +197,9 @@ def test_what_would_be_written_wrongly_is_refused(tmp_path, images, columns, wor
         tfrecord.write(path, images, **columns)
     assert path.read_bytes() == b"as it was"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    for path in (tmp_path / "nowhere" / "train.tfrecord", tmp_path):
+        with pytest.raises(UserError, match=f"{path}: cannot be written"):
+            tfrecord.write(path, np.zeros([2, 4, 4, 1], np.uint8))
