@@ -42,7 +42,7 @@ def check(examples: Examples, where: str, config: DataConfig) -> None:
     if images.ndim != 4 or not len(images):
         raise UserError(f"{where}: images have shape {images.shape}; expected [N, H, W, C] with N > 0")
     _, height, width, channels = images.shape
-    if channels != config.n_channels and images.shape[1] in (1, 3) and channels not in (1, 2, 3, 4):
+    if channels != config.n_channels and images.shape[1] in (1, 2, 3, 4) and channels not in (1, 2, 3, 4):
         raise UserError(
             f"{where}: images have shape {images.shape}, channels first; store channels last, "
             "images.transpose(0, 2, 3, 1)"

@@ -97,6 +97,7 @@ def test_sound_data_pass():
     ("shape", "label", "words"),
     [
         ((4, 3, 32, 32), 0, "channels first; store channels last"),
+        ((4, 2, 32, 32), 0, "channels first; store channels last"),
         ((4, 32, 32, 3), -1, "leave out examples without a class: classes are numbered from 0"),
         ((4, 32, 32, 1), 0, "set --n_channels=1"),
         ((4, 32, 32, 3), 10, "set --n_classes=11"),
