@@ -13,7 +13,6 @@ import tensorflow as tf
 from discovery import Seed, UserError
 from discovery.distributed.cluster import find_cluster
 from discovery.distributed.rendezvous import join
-from discovery.training.gradient_clipping import Gradients
 
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 
@@ -60,7 +59,7 @@ class Replicas:
             return local_sum
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, local_sum)
 
-    def gradient_sum(self, gradients: Gradients) -> Gradients:
+    def gradient_sum(self, gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         """Sums gradients over replicas, in replica context."""
         if self.n == 1:
             return gradients
