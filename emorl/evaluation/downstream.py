@@ -51,8 +51,8 @@ class DownstreamScores(NamedTuple):
     Attributes:
         predictors: (predictor, matching) -> scores; of a model with a single slot, matched by loss alone.
         other_scenes: The same of predictors that are given the slots of another scene, both to learn from
-            and in the test: what a slot's number tells of its object, where matched by masks, and what is
-            gained by choosing among slots, where matched by loss.
+            and in the test: what a slot's number reveals about its object, where matched by masks, and what
+            is gained by choosing among slots, where matched by loss.
         baseline: Scores of predicting the mean, or the most frequent class, of the training objects.
         n_images: "train" and "valid" -> how many scenes.
         n_objects: "train" and "valid" -> how many objects.
