@@ -64,7 +64,10 @@ def find_snapshot(path: str | Path, models: Collection[str] = ()) -> str:
                 f"there is no snapshot {path!r}; {folder} holds the runs {', '.join(runs)}: "
                 f"give --snapshot={os.path.join(folder, runs[0])} or another"
             )
-    raise UserError(f"there is no snapshot {path!r}; {folder} holds: {', '.join(names) or 'none'}")
+    if not names:
+        there = f"{folder} holds none" if os.path.isdir(folder) else f"there is no folder {folder}"
+        raise UserError(f"there is no snapshot {path!r}; {there}: train first, or give a run's folder")
+    raise UserError(f"there is no snapshot {path!r}; {folder} holds: {', '.join(names)}")
 
 
 def read_snapshot(prefix: str) -> dict[str, np.ndarray]:

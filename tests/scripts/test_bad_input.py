@@ -82,7 +82,7 @@ MISTAKES = {
         "set --objects_from to at most 8",
     ),
     "--parts_until=8 --vote_type=soft": ("--vote_type=soft", "cannot learn alone", "--vote_type=enc"),
-    "--checkpoint={files}": ("there is no snapshot", "holds: none"),
+    "--checkpoint={files}": ("there is no snapshot", "holds none"),
     "--checkpoint={logdir}/tiny": ("--overwrite clears", "is in it"),
     "--cosine_from=9": ("--cosine_from=9", "give --cosine_steps too"),
     "--cosine_to=0.5": ("--cosine_to=0.5", "give --cosine_steps too"),

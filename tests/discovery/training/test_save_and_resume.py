@@ -142,8 +142,11 @@ def test_snapshots_are_found_as_users_name_them(tmp_path):
         assert find_snapshot(path) == prefix
     with pytest.raises(UserError, match=r"no snapshot .*model\.ckpt-8.* holds: model\.ckpt-7"):
         find_snapshot(tmp_path / "model.ckpt-8")
-    with pytest.raises(UserError, match="holds: none"):
+    with pytest.raises(UserError, match=r"there is no folder .*absent: train first"):
         find_snapshot(tmp_path / "absent" / "model.ckpt-8")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"no snapshot .*empty.* holds none: train first"):
+        find_snapshot(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
