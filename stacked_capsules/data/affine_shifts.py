@@ -45,8 +45,8 @@ def shifted(images: np.ndarray, variant: str, seed: Seed) -> np.ndarray:
         low, high = room(images)  # [N, 2] each
         if (low == high).all():
             raise UserError(
-                "--variant=translation: all images reach all borders, so that none can be moved; choose rotation "
-                "or scale"
+                "--variant=translation: all images reach all borders, so that none can be moved; choose "
+                "rotation or scale"
             )
         offset = low + np.floor(seed.uniform((n, 2)).numpy() * (high - low + 1))  # [N, 2]
     return affine(images, degrees, scale, offset)

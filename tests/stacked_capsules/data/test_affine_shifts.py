@@ -57,7 +57,7 @@ def test_translations_keep_all_that_is_not_zero(images):
     np.testing.assert_array_equal(moved.sum(axis=(1, 2, 3)), many.sum(axis=(1, 2, 3)))
     places = {tuple(np.argwhere(image[..., 0]).min(axis=0).tolist()) for image in moved[200:]}
     assert places == {(row, column) for row in range(5) for column in range(5)}
-    with pytest.raises(UserError, match="--variant=translation: .* none can be moved"):
+    with pytest.raises(UserError, match=r"--variant=translation: .* none can be moved"):
         shifted(np.ones([3, 5, 5, 3], np.float32), "translation", Seed.of(0))
     many[7] = 0
     assert not shifted(many, "translation", Seed.of(0))[7].any()
