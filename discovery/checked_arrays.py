@@ -45,10 +45,18 @@ def checked_images(images: Any, shape: tuple[int, ...], dtype: Any = tf.float32)
             )
         return tf.cast(tensor, dtype) / 255
     if not tensor.dtype.is_floating:
-        raise UserError(f"images: they are {tensor.dtype.name}; give floats in [0, 1], or uint8 in [0, 255]")
+        hint = ""
+        if tensor.dtype.is_integer and is_known:
+            low, high = int(tf.reduce_min(tensor)), int(tf.reduce_max(tensor))
+            hint = ': images.astype("uint8")' if low >= 0 and 1 < high <= 255 else ""
+        raise UserError(
+            f"images: they are {tensor.dtype.name}; give floats in [0, 1], or uint8 in [0, 255]{hint}"
+        )
     if is_known:
         low, high = float(tf.reduce_min(tensor)), float(tf.reduce_max(tensor))
-        if not (low >= 0.0 and high <= 1.0):  # NaN is in no range
+        if low != low:
+            raise UserError("images: some values are NaN, but all must be in [0, 1]")
+        if not (low >= 0.0 and high <= 1.0):
             raise UserError(
                 f"images: their values range from {low:g} to {high:g}, but must be in [0, 1]"
                 f"{_range_advice(low, high)}"
@@ -130,6 +138,24 @@ def checked_points(points: Any, presence: Any = None, dtype: Any = tf.float32) -
     return tensor, present
 
 
+def checked_patterns(patterns: Any, presence: tf.Tensor) -> tf.Tensor:
+    """Turns the pattern of each point into a tensor int64 [B, N].
+
+    Args:
+        patterns: integers [B, N]; what an absent point has does not matter.
+        presence: [B, N], of the points.
+
+    Raises:
+        UserError: they are something else.
+    """
+    tensor = _tensor(patterns, "patterns")
+    if not tensor.dtype.is_integer or not tensor.shape.is_compatible_with(presence.shape):
+        raise UserError(
+            f"patterns: give integers {_sizes(presence)}, not {tensor.dtype.name} {_sizes(tensor)}"
+        )
+    return tf.cast(tensor, tf.int64)
+
+
 def checked_slots(slots: Any, z_size: int, dtype: Any = tf.float32) -> tf.Tensor:
     """Turns slots into a tensor of floats [B, K, z].
 
@@ -139,7 +165,10 @@ def checked_slots(slots: Any, z_size: int, dtype: Any = tf.float32) -> tf.Tensor
     tensor = _tensor(slots, "slots")
     if tensor.shape.rank != 3 or not tensor.shape[2:].is_compatible_with([z_size]):
         raise UserError(f"slots: give an array [B, K, {z_size}], not one of {_sizes(tensor)}")
-    return _cast(tensor, "slots", dtype)
+    tensor = _cast(tensor, "slots", dtype)
+    if hasattr(tensor, "numpy") and not np.isfinite(tensor.numpy()).all():
+        raise UserError("slots: some values are not finite")
+    return tensor
 
 
 def _check_some(tensor, name):

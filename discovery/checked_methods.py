@@ -29,8 +29,7 @@ def checks_arrays(method: Callable[..., Any]) -> Callable[..., Any]:
     def checked(self, *args, **kwargs):
         bound = signature.bind(self, *args, **kwargs)
         given = bound.arguments
-        if "x" in given:
-            given["x"] = _checked(self, given["x"], given.get("y"))
+        given["x"] = _checked(self, given.get("x"), given.get("y"))
         if isinstance(given.get("validation_data"), tuple | list):
             _checked(self, *given["validation_data"][:2])
         elif "validation_data" in given:
@@ -51,12 +50,20 @@ def _checked(model, x, y=None):
         _check(model, *_unpacked(x[0]))
     else:
         arrays = tf.nest.flatten((x, y))
-        if all(hasattr(array, "shape") for array in arrays if array is not None):  # the rest is left to Keras
+        nested = isinstance(x, tuple | list | dict)
+        if x is None or (nested and not all(map(_may_be_array, tf.nest.flatten(x)))):
+            found = "nothing" if x is None else f"a {type(x).__name__} of other things"
+            raise UserError(f"give arrays, np.asarray(x), or a tf.data.Dataset, not {found}")
+        if all(map(_may_be_array, arrays)):  # the rest is left to Keras
             n_examples = _n_examples(arrays)
             for start in range(0, max(n_examples, 1), _AT_ONCE):  # once if there are none
                 part = slice(start, start + _AT_ONCE)
                 _check(model, *_rows((x, y), part))
     return x
+
+
+def _may_be_array(value):
+    return value is None or hasattr(value, "shape")
 
 
 def _n_examples(arrays):

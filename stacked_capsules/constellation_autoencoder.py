@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, one_replica
-from discovery.checked_arrays import checked_points
+from discovery import Batch, BatchSum, Metrics, Seed, TrainableModel, UserError, one_replica
+from discovery.checked_arrays import checked_patterns, checked_points
 from stacked_capsules.batch_statistics import batch_totals, weighted_sum
 from stacked_capsules.configuration import ConstellationConfig
 from stacked_capsules.constellation_capsule import ConstellationCapsule, PointVotes
@@ -194,13 +194,13 @@ class ConstellationAutoencoder(TrainableModel):
 
     def batch_of(self, inputs: Any, labels: tf.Tensor | None) -> Batch:
         """Makes a batch of points, presences and, as labels, the pattern of each point."""
-        points, presence = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        points, presence = _points_and_presence(inputs)
         batch = {"corners": points, "presence": presence, "pattern_id": labels}
         return {name: values for name, values in batch.items() if values is not None}
 
     def checked_inputs(self, inputs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Turns points, or points and presences, into floats [B, N, 2] and [B, N]."""
-        points, presence = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        points, presence = _points_and_presence(inputs)
         return checked_points(points, presence, self.compute_dtype)
 
     def checked_batch(self, batch: Batch) -> Batch:
@@ -208,7 +208,7 @@ class ConstellationAutoencoder(TrainableModel):
         corners, presence = self.checked_inputs(self.inputs_of(batch))
         checked = {**batch, "corners": corners, "presence": presence}
         if "pattern_id" in batch:
-            checked["pattern_id"] = tf.cast(batch["pattern_id"], tf.int64)
+            checked["pattern_id"] = checked_patterns(batch["pattern_id"], presence)
         return checked
 
     def losses(
@@ -282,3 +282,14 @@ class ConstellationAutoencoder(TrainableModel):
 
     def _per_capsule(self, of_votes):
         return tf.reshape(of_votes, [-1, self.decoder.n_caps, self.decoder.n_votes])  # [B, O, V]
+
+
+def _points_and_presence(inputs):
+    """Splits a pair; what is no pair, a list of numbers too, is points, all of them present."""
+    if isinstance(inputs, tuple) or (isinstance(inputs, list) and any(hasattr(i, "shape") for i in inputs)):
+        if len(inputs) != 2:
+            raise UserError(
+                f"points: give one array, or a pair with their presence, not {len(inputs)} arrays"
+            )
+        return inputs
+    return inputs, None

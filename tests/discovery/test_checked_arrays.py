@@ -23,7 +23,10 @@ def test_arrays_and_tensors_become_float32(kind):
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        ((255 * IMAGES).astype(np.int32), "they are int32; give floats in [0, 1], or uint8 in [0, 255]"),
+        (
+            (255 * IMAGES).astype(np.int32),
+            'they are int32; give floats in [0, 1], or uint8 in [0, 255]: images.astype("uint8")',
+        ),
         ((IMAGES > 0.5).astype(np.uint8), "they are uint8, but no value is above 1"),
         (np.ones((2, 4, 5, 3), bool), "they are bool"),
         (255 * IMAGES, "range from 0 to 255, but must be in [0, 1]: give images / 255"),
@@ -33,7 +36,7 @@ def test_arrays_and_tensors_become_float32(kind):
         (2 * IMAGES - 1, "range from -1 to 1, but must be in [0, 1]: give (images + 1) / 2"),
         (1.02 * IMAGES - 0.01, "range from -0.01 to 1.01, but must be in [0, 1]: give images.clip(0, 1)"),
         (IMAGES[:0], "images: there are none in an array [0, 4, 5, 3]"),
-        (IMAGES * np.nan, "range from nan to nan"),
+        (IMAGES * np.nan, "some values are NaN"),
         (IMAGES[0], "[B, 4, 5, 3], not one of [4, 5, 3]; add an axis for the batch: images[None]"),
         (IMAGES[:, :3], "[B, 4, 5, 3], not one of [2, 3, 5, 3]"),
         (np.zeros((2, 3, 4, 5)), "not one of [2, 3, 4, 5]; channels come last: images.transpose(0, 2, 3, 1)"),

@@ -141,6 +141,13 @@ def test_fit_with_labels_after_fit_without():
     model.fit(BYTES["scae"], LABELS, verbose=0)
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("images", [[[0.5]], {"image": [0.5]}, None, [BYTES["scae"], 1.0]])
+def test_what_is_no_array(method, images):
+    with pytest.raises(UserError, match=r"give arrays, .* not (nothing|a list|a dict)"):
+        getattr(capsules.small_scae(), method)(images)
+
+
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "train_on_batch"])
 def test_no_images(model, kind, method):
     with pytest.raises(UserError, match="images: there are none"):
@@ -160,6 +167,12 @@ def test_points():
             method((points * np.nan, presence))
         with pytest.raises(UserError, match=r"points: give an array \[B, N, 2\]"):
             method(points[..., :1])
+        with pytest.raises(UserError, match="points: give one array, or a pair"):
+            method((points, presence, presence))
+    for patterns in (batch["pattern_id"][:, 1:], batch["pattern_id"] + 0.5):
+        with pytest.raises(UserError, match="patterns: give integers"):
+            model.train_on_batch((points, presence), patterns)
+    np.testing.assert_array_equal(model(points.tolist()).caps_encoding, model(points).caps_encoding)
     np.testing.assert_array_equal(
         model((points.tolist(), presence.astype(bool))).caps_encoding, model((points, presence)).caps_encoding
     )
@@ -170,3 +183,5 @@ def test_slots():
     assert model.decode(np.zeros((2, 5, 8))).reconstruction.shape == (2, 10, 10, 3)
     with pytest.raises(UserError, match=r"slots: give an array \[B, K, 8\], not one of \[2, 8\]"):
         model.decode(np.zeros((2, 8)))
+    with pytest.raises(UserError, match="slots: some values are not finite"):
+        model.decode(np.full((2, 5, 8), np.nan))
