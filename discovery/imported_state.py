@@ -36,7 +36,7 @@ class OriginalProgram(NamedTuple):
         imported_state: (checkpoint, built model) -> its contents, laid out for the model.
         optimizer: makes the slots of weights that have none there.
         slots: that program's names of the optimizer's slots -> ours.
-        untold: flags that shape the model and that no checkpoint determines.
+        undetermined: flags that shape the model and that no checkpoint determines.
         implied: other flags that go with the model.
     """
 
@@ -45,5 +45,5 @@ class OriginalProgram(NamedTuple):
     imported_state: Callable[[Any, TrainableModel], ImportedState]
     optimizer: Optimizer
     slots: Mapping[str, str]
-    untold: tuple[str, ...] = ()
+    undetermined: tuple[str, ...] = ()
     implied: Mapping[str, str] = {}

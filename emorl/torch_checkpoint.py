@@ -197,12 +197,12 @@ EFFICIENT_MORL_PROGRAM = OriginalProgram(
     imported_state=imported_state,
     optimizer=Adam(),
     slots=dict(zip(MOMENTS, ("adam_m", "adam_v"), strict=True)),
-    untold=(
+    undetermined=(
         *("K", "input_size", "stochastic_layers", "image_likelihood", "log_scale"),
         *("bottom_up_prior", "reverse_prior_plusplus"),
     ),
 )
 
 SLOT_ATTENTION_PROGRAM = EFFICIENT_MORL_PROGRAM._replace(
-    options=slot_attention_options, untold=("K", "input_size")
+    options=slot_attention_options, undetermined=("K", "input_size")
 )

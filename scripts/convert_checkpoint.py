@@ -193,7 +193,7 @@ def tell(original: OriginalProgram, told: Mapping[str, Any], checkpoint: Any, wi
     alone = "weights alone; where training goes on, the optimizer begins anew"
     print("taken over:", "weights and optimizer" if with_optimizer else alone)
     print("determined by it:", *(f"--{name}={_text(_as_flag(value))}" for name, value in told.items()))
-    defaults = [name for name in original.untold if name not in told and not FLAGS[name].present]
+    defaults = [name for name in original.undetermined if name not in told and not FLAGS[name].present]
     if defaults:
         print("undetermined, so by default:", *(f"--{name}={_text(FLAGS[name].value)}" for name in defaults))
     if getattr(checkpoint, "n_averages", 0):

@@ -188,12 +188,12 @@ IMAGE_PROGRAM = OriginalProgram(
     imported_state=imported_state,
     optimizer=RMSProp(epsilon=1.0),
     slots={MEAN_SQUARE: "rms", MOMENTUM: "momentum"},
-    untold=(
+    undetermined=(
         *("canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "prep"),
         *("vote_type", "pres_type"),
     ),
 )
 
 CONSTELLATION_PROGRAM = IMAGE_PROGRAM._replace(
-    options=constellation_options, untold=(), implied={"dataset": "constellation"}
+    options=constellation_options, undetermined=(), implied={"dataset": "constellation"}
 )

@@ -65,8 +65,8 @@ def test_shapes_tell_the_options(path):
     told = options_of(TF1Checkpoint("p", arrays_of(golden), 0))
     wanted = dataclasses.asdict(config_class()) | golden.meta["config"]
     assert told == {name: wanted[name] for name in told}
-    untold = {"canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "n_part_caps_dims"}
-    sizes = {name for name in dataclasses.asdict(config_class()) if name.startswith("n_")} - untold
+    undetermined = {"canvas_size", "cnn_strides", "template_nonlin", "color_nonlin", "n_part_caps_dims"}
+    sizes = {name for name in dataclasses.asdict(config_class()) if name.startswith("n_")} - undetermined
     assert sizes <= set(told)
 
 
