@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from discovery.checksums import sha256_of_all
 from stacked_capsules.data.mnist import KERAS_SHA256
 from tests.samples import sample
+from tests.scripts.processes import REPO
 
 
 def checked(processes, out, *flags):
@@ -62,7 +63,7 @@ def test_mnist_beside_the_published_checksum(processes, tmp_path):
 def test_a_folder_of_images_by_class(processes, tmp_path):
     folder = tmp_path / "own"
     for i in range(30):
-        path = folder / ("round" if i % 3 else "angular") / f"{i:02d}.png"
+        path = folder / ("round" if i % 3 else "angular") / f"{i:02d} .png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full([6 + i % 2, 7], 100 + i, np.uint8)).save(path)
     flags = ("--dataset=images", f"--data_dir={folder}", "--canvas_size=5")
@@ -71,8 +72,8 @@ def test_a_folder_of_images_by_class(processes, tmp_path):
     assert "15 of 6x7 (L), 15 of 7x7 (L)" in out
     assert "label: int64, 0 angular: 9, 1 round: 18" in out
     assert "label: int64, 0 angular: 1, 1 round: 2" in out
-    command = "find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum"  # as docs/data.md says
-    said = subprocess.run(command, cwd=folder, shell=True, check=True, capture_output=True, text=True).stdout
+    command = re.search(r"`(find \. .*sha256sum)`", (REPO / "docs/data.md").read_text())[1]
+    said = subprocess.check_output(["bash", "-c", command], cwd=folder, text=True)
     assert said.split()[0] in out
     assert sha256_of_all([*folder.rglob("*.png")]) == (said.split()[0], folder)
 
