@@ -25,7 +25,7 @@ ORIGINAL = {
     **{"prior_within_example_sparsity_weight": 1.0, "prior_between_example_sparsity_weight": 1.0},
     **{"posterior_within_example_sparsity_weight": 10.0, "posterior_between_example_sparsity_weight": 10.0},
     **{"mixing_kl_weight": 0.0, "sparsity_weight": 10.0, "dynamic_l2_weight": 10.0},
-    "logdir": "checkpoints/{name}",  # below the package's folder there, below the current one here
+    "logdir": "/checkpoints/{name}",  # below the package's folder there; below the current one, /, here
 }
 #: Options that are no flags of training: evaluations have these.
 NO_FLAGS = {"n_examples", "variant"}
