@@ -116,8 +116,9 @@ def find_scenes(
         factors = scenes["factors"].numpy()[..., :n_factors]  # [b, E, F]
         parts.append(FoundScenes(means.numpy(), factors, is_object, by_mask))
     found = FoundScenes(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-    warning = too_few_slots(int(found.is_object.sum(axis=1).max()), found.slots.shape[1])
-    if warning:
+    n_slots = found.slots.shape[1]
+    warning = too_few_slots(int(found.is_object.sum(axis=1).max()), n_slots)
+    if warning and n_slots > 1:  # a single slot stands for the whole scene
         warnings.warn(warning, stacklevel=2)
     return found
 

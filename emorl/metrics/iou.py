@@ -88,7 +88,8 @@ def too_few_slots(n_objects: int, n_slots: int) -> str | None:
         return None
     return (
         f"{n_objects} objects, but {n_slots} slots: {n_objects - n_slots} or more share a slot or have none, "
-        "so ARI and IoU cannot reach 1, and DCI and downstream leave objects out."
+        "so ARI and IoU cannot reach 1; DCI leaves out objects without a slot, and downstream predicts them "
+        "as its baseline does."
     )
 
 
