@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "build", "load_pretrained", "load_run"]
 
 if platform.machine().lower() in ("x86_64", "amd64"):
-    # Its convolutions are almost twice as fast; without AVX-512 TensorFlow does not use it by default.
+    # Its convolutions are faster; without AVX-512 TensorFlow does not use it by default.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __getattr__, __dir__ = lazy_names(
