@@ -107,14 +107,9 @@ def test_help_of_the_launcher():
 def test_the_second_set_up_is_quick():
     if not INSTALLED.exists() or INSTALLED.read_bytes() != (REPO / "requirements.txt").read_bytes():
         pytest.skip("these tests run in another environment than .venv")
-    times = []
-    for _ in range(3):  # what else the machine does can only add to the time
-        start = time.monotonic()
-        ended = bash(
-            f"set -euo pipefail; source '{REPO}/setup_virtualenv.sh'; which python; echo $PYTHONPATH"
-        )
-        times.append(time.monotonic() - start)
-    assert min(times) < 2.0
+    start = time.monotonic()
+    ended = bash(f"set -euo pipefail; source '{REPO}/setup_virtualenv.sh'; which python; echo $PYTHONPATH")
+    assert time.monotonic() - start < 2.0
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[0] == f"{REPO}/.venv/bin/python"
     assert ended.stdout.splitlines()[1].startswith(str(REPO))
