@@ -4,22 +4,23 @@
 `segment` and `reconstruct`.
 """
 
-import os
-import platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from discovery.lazy_names import lazy_names
 from discovery.version import __version__
+from emorl.one_dnn import prefer_one_dnn
 
 if TYPE_CHECKING:
     from emorl.named_models import build, load_pretrained, load_run
 
 __all__ = ["__version__", "build", "load_pretrained", "load_run"]
 
-if platform.machine().lower() in ("x86_64", "amd64"):
-    # Its convolutions are faster; without AVX-512 TensorFlow does not use it by default.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-__getattr__, __dir__ = lazy_names(
+_get, __dir__ = lazy_names(
     __name__, dict.fromkeys(("build", "load_pretrained", "load_run"), "emorl.named_models")
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # a model is about to be used; SCAE's programs import this package too
+        prefer_one_dnn()
+    return _get(name)

@@ -36,6 +36,7 @@ from discovery import UserError
 from discovery.experiments import experiments
 from emorl.data import FACTORS, DataConfig
 from emorl.data.config import MORE_OBJECTS
+from emorl.one_dnn import prefer_one_dnn
 
 from . import emorl_flags, entry_point, evaluated_run
 from .evaluated_run import EvaluatedRun
@@ -356,6 +357,7 @@ EVALUATIONS = {
     "clevrtex": Evaluation(_clevrtex, masks=True),
 }
 
+prefer_one_dnn()
 evaluated_run.define_flags()
 emorl_flags.define()
 topic("Evaluation")

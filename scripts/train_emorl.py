@@ -17,6 +17,7 @@ from absl import flags
 
 from discovery import UserError
 from discovery.training.train_config import TrainConfig
+from emorl.one_dnn import prefer_one_dnn
 
 from . import emorl_flags, entry_point, training_flags, training_script
 from .help_text import topic
@@ -31,6 +32,7 @@ FLAGS = flags.FLAGS
 #: Settings that the original names differently.
 _RENAMED = ("max_train_steps", "report_loss_steps", "summary_steps", "snapshot_steps")
 
+prefer_one_dnn()
 training_flags.define(leave_out=_RENAMED)
 emorl_flags.define()
 training_script.define_learning(emorl_flags.PACKAGE)
