@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -166,8 +165,8 @@ def _make(kind, slots, targets_shape, seed):
     ]
     for initializer in initial[:-1]:
         layers += [keras.layers.Dense(_WIDTH, kernel_initializer=initializer), keras.layers.LeakyReLU(0.01)]
-    (n_entities, n_outputs), single = targets_shape, slots.shape[1] == 1
-    shape = (n_entities - 1, n_outputs) if single else (slots.shape[1], n_outputs)
-    n_units = math.prod(shape) if single else n_outputs
-    layers.append(keras.layers.Dense(n_units, kernel_initializer=initial[-1]))
-    return keras.Sequential([*layers, keras.layers.Reshape(shape)])
+    n_entities, n_outputs = targets_shape
+    n_slots = slots.shape[1]
+    of_each = n_entities - 1 if n_slots == 1 else 1  # objects that are predicted from a slot
+    layers.append(keras.layers.Dense(of_each * n_outputs, kernel_initializer=initial[-1]))
+    return keras.Sequential([*layers, keras.layers.Reshape([n_slots * of_each, n_outputs])])
