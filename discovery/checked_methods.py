@@ -69,7 +69,7 @@ def _may_be_array(value):
 def _n_examples(arrays):
     counts = [array.shape[0] for array in arrays if getattr(array, "shape", None)]
     if len(set(counts)) > 1:
-        raise UserError(f"arrays of {' and '.join(map(str, counts))} examples: give as many labels as images")
+        raise UserError(f"arrays of {' and '.join(map(str, counts))} examples: give as many of each")
     return counts[0] if counts else 0
 
 

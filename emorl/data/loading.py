@@ -139,9 +139,7 @@ def _folder_source(path, config):
         given = ",".join(map(str, config.input_size))
         raise UserError(f"--input_size={given}: image files are read as 3,SIZE,SIZE.")
     if config.factors:
-        raise UserError(
-            f"{path}: image files have no factors; what needs them needs an h5 file that has them."
-        )
+        raise UserError(f"{path}: image files have no factors; only an h5 file can have them.")
     found = scene_folder.find_scenes(path)
     rows = scene_folder.scene_rows(found, size, config.masks)
     decode = functools.partial(_to_batch, config=config)

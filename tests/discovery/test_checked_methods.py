@@ -116,7 +116,7 @@ def test_bytes_are_images_in_fit(model, kind):
         (LABELS - 1, "range from -1 to 4"),
         (LABELS + 0.5, "no whole numbers"),
         (np.eye(6)[LABELS], r"not one of \[4, 6\]; of one-hot labels, give labels.argmax"),
-        (LABELS[:3], "arrays of 4 and 3 examples: give as many labels as images"),
+        (LABELS[:3], "arrays of 4 and 3 examples: give as many of each"),
         (np.array(["cat"] * 4), "they are string; give integers"),
     ],
 )
