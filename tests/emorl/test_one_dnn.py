@@ -23,7 +23,7 @@ def setting(code, **environment):
 def test_only_models_of_scenes_turn_it_on():
     for code in ("import scripts.train_emorl", "import scripts.eval_emorl", "import emorl; emorl.build"):
         assert setting(code) == "1"
-        assert setting(code, TF_ENABLE_ONEDNN_OPTS="0") == "0"
+    assert setting(code, TF_ENABLE_ONEDNN_OPTS="0") == "0"
     registry = "from discovery.experiments import experiments; experiments()"
     for module in ("scripts.train", "scripts.eval_mnist"):
         assert setting(f"import {module}; {registry}") == "None"
