@@ -41,7 +41,7 @@ def test_every_option_of_the_original_is_a_flag(defaults):
 @pytest.mark.parametrize("options", [EMORLConfig, SlotAttentionConfig, DataConfig])
 def test_every_option_here_is_a_flag(defaults, options):
     names = {field.name: field.default for field in dataclasses.fields(options)}
-    assert names.keys() - {"max_objects", "variant"} <= defaults.keys()
+    assert names.keys() - {"max_objects", "variant", "check_masks"} <= defaults.keys()
     if options is EMORLConfig:
         assert {n: defaults[n] for n in names if n != "input_size"} == {
             n: default for n, default in names.items() if n != "input_size"
