@@ -55,6 +55,7 @@ def image_autoencoder():
             colorize_templates=True,
             use_alpha_channel=True,
             learn_output_scale=True,
+            pixel_likelihood="whole",  # blocks are compiled anew for every call; other tests score in them
             template_nonlin="sigmoid",
             n_obj_caps=N_OBJECTS,
             n_obj_caps_params=5,

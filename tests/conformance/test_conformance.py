@@ -24,6 +24,7 @@ from tests.conformance.registry import CASES, PACKAGES
 
 every_case = pytest.mark.parametrize("name", CASES)
 every_model = pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.is_model])
+every_layer = pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.is_model])
 SEED = Seed.of(7)
 STEP = tf.constant(5, tf.int64)
 
@@ -64,7 +65,7 @@ def test_graph_for_any_batch_size(name):
     assert_close(concrete(part, SEED), outputs(case.call(layer, part, SEED)), case.rtol)
 
 
-@every_case
+@every_layer  # of models, a whole step is compiled below
 def test_xla(name):
     case, layer = CASES[name], reference(name)
     compiled = tf.function(lambda a, seed: outputs(case.call(layer, a, seed)), jit_compile=True)

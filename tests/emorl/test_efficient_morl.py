@@ -5,13 +5,6 @@ import pytest
 import tensorflow as tf
 
 from discovery import Seed
-from discovery.distributed.replicas import make_replicas
-from discovery.training.execution import Execution
-from discovery.training.gradient_clipping import Clipping
-from discovery.training.optimizers import Adam
-from discovery.training.schedules import WarmUpAndDecay
-from discovery.training.step import TrainingStep
-from discovery.training.train_state import TrainState
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.image_decoders import Decoding
 from emorl.inference_stages import EfficientMORLOutputs, Stage
@@ -151,27 +144,3 @@ def test_posterior_is_that_of_the_last_stage():
     np.testing.assert_array_equal(posterior.mean, outputs.stages[-1].posterior.mean)
     np.testing.assert_array_equal(posterior.std, outputs.stages[-1].posterior.std)
     assert posterior.mean.shape == (2, 3, 8)
-
-
-@pytest.mark.slow
-def test_replicas_train_as_one():
-    """Weights and GECO's state after two steps, the second past the warm start."""
-    results = []
-    adam = Adam(epsilon=1e-3)  # so that what has no gradient but for rounding stays where it is
-    for n in (1, 2):
-        replicas = make_replicas("mirrored", n)
-        with replicas.scope():
-            model = make("one_layer", geco_warm_start=0, geco_beta_stepsize=1e-2)
-        state = TrainState(model, adam, replicas)
-        clipping = Clipping(norm=5.0, norm_per_parameter=False, norm_margin=1e-6)
-        step = TrainingStep(model, adam, WarmUpAndDecay(1e-3, warmup_steps=0), clipping)
-        execution = Execution(step, state, replicas, seed=3)
-        batches = tf.data.Dataset.from_tensor_slices({"image": images(8)}).batch(4, drop_remainder=True)
-        iterator = replicas.iterate(batches)
-        for _ in range(2):
-            execution.steps(iterator)
-        results.append({v.path: v.numpy() for v in model.variables})
-    variables, others = results
-    assert variables["efficient_morl/geco_beta"] > 0.55
-    for path, value in variables.items():
-        np.testing.assert_allclose(others[path], value, rtol=1e-4, atol=1e-5, err_msg=path)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discovery.distributed.replicas import make_replicas
 from stacked_capsules.scoring_in_blocks import InBlocks
 
 RNG = np.random.default_rng(0)
@@ -66,3 +67,25 @@ def test_batch_size_may_be_unknown():
     )
     for got, want in zip(in_blocks(**EXAMPLES, **PIXELS), whole(EXAMPLES, PIXELS), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_replicas_share_a_batch():
+    replicas = make_replicas("mirrored", 2)
+    rows = tf.data.Dataset.from_tensor_slices((EXAMPLES, PIXELS, tf.range(float(B)))).batch(B)
+
+    @tf.function
+    def run(batch):
+        def on_replica(examples, pixels, weights):
+            with tf.GradientTape() as tape:
+                tape.watch([examples, pixels])
+                outputs = InBlocks(function, 20)(examples, pixels, True)
+                objective = tf.reduce_sum(outputs[0] * weights)
+            return outputs, tape.gradient(objective, [examples, pixels])
+
+        per_replica = tf.nest.flatten(replicas.strategy.run(on_replica, args=batch))
+        return [tf.concat(replicas.strategy.experimental_local_results(value), 0) for value in per_replica]
+
+    got = run(next(replicas.iterate(rows)))
+    want = tf.nest.flatten(values_and_gradients(whole))
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
