@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from discovery import UserError
 from discovery.flag_files import FLAGS_FILE
 from discovery.reports.html_page import details, page, panels, paragraph, section, table
-from discovery.reports.metric_panels import comparison_panel, is_main, last_value, metrics_of
+from discovery.reports.learning_curves_svg import learning_curves_file
+from discovery.reports.metric_panels import (
+    comparison_curves,
+    comparison_panel,
+    is_main,
+    last_value,
+    metrics_of,
+)
 from discovery.reports.report_page import steps_and_time
 from discovery.reports.run_record import RunRecord, read_run
 from discovery.reports.score_table import Score, mean_text, score_rows, score_text
@@ -23,7 +31,7 @@ Runs = list[tuple[str, RunRecord]]
 
 
 def read_runs(folders: Sequence[Path]) -> Runs:
-    """Reads runs' folders, and names each by its folder, or by the whole path where folders share a name.
+    """Reads runs' folders, and names each by its folder, or by its path below the folder that holds them all.
 
     Raises:
         UserError: there are fewer than two, one is given twice, or one is not a run's folder.
@@ -37,8 +45,32 @@ def read_runs(folders: Sequence[Path]) -> Runs:
         if places.count(place) > 1:
             raise UserError(f"{folder} is given twice: give each run once")
     names = [place.name for place in places]
-    unique = len(set(names)) == len(names)
-    return [(n if unique else str(f), read_run(f)) for n, f in zip(names, folders, strict=True)]
+    if len(set(names)) < len(names):
+        common = os.path.commonpath([place.parent for place in places])
+        names = [str(place.relative_to(common)) for place in places]
+    return [(name, read_run(folder)) for name, folder in zip(names, folders, strict=True)]
+
+
+def comparison_picture(runs: Runs, metric: str, over: str) -> str:
+    """Draws one metric of all runs, as an SVG file.
+
+    Args:
+        runs: of `read_runs`.
+        metric: as on the page.
+        over: "steps" or "minutes".
+
+    Raises:
+        UserError: no run has this metric.
+    """
+    if over == "steps":
+        curves = comparison_curves(runs, metric)
+    else:
+        curves = comparison_curves(runs, metric, "seconds")
+        curves = [c._replace(points=[(seconds / 60, value) for seconds, value in c.points]) for c in curves]
+    if not curves:
+        known = ", ".join(sorted({key for _, run in runs for report in run.reports for key in report}))
+        raise UserError(f"no run has reported {metric}; there are {known or 'no reports yet'}")
+    return learning_curves_file(metric, over, curves)
 
 
 def comparison_page(runs: Runs) -> str:

@@ -42,6 +42,35 @@ def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
         title: for screen readers.
         curves: at least one has a point.
     """
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}"'
+    return f'<svg {size} role="img" aria-label="{escaped(title)}">{_drawn(curves)}</svg>'
+
+
+def learning_curves_file(title: str, x_name: str, curves: Sequence[Curve]) -> str:
+    """Draws the same with title, name of the horizontal axis and key, as a picture that is a file of its own.
+
+    Args:
+        title: what the curves show.
+        x_name: what they are drawn over.
+        curves: at least one has a point.
+    """
+    top, line = 22, 16
+    height = top + HEIGHT + line * (1 + len(curves))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{2 * WIDTH}" '
+        f'font-family="sans-serif" font-size="11"><rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        _text(_LEFT, 15, escaped(title), "start"),
+        _text(WIDTH - _RIGHT, top + HEIGHT + 6, escaped(x_name), "end"),
+        f'<g transform="translate(0 {top})">{_drawn(curves)}</g>',
+    ]
+    for place, curve in enumerate(curves, 1):
+        y = top + HEIGHT + line * place + 8
+        parts.append(f'<path d="M{_LEFT} {y - 4}h14" stroke="{curve.color}" stroke-width="3"/>')
+        parts.append(_text(_LEFT + 20, y, escaped(curve.label), "start"))
+    return "".join([*parts, "</svg>\n"])
+
+
+def _drawn(curves):
     steps = [step for curve in curves for step, _ in curve.points]
     values = [value for curve in curves for _, value in curve.points]
     x_low, x_high = _widened(min(steps), max(steps))
@@ -53,7 +82,7 @@ def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
     def y(value):
         return HEIGHT - _BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - _TOP - _BOTTOM)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(title)}">']
+    parts = []
     heights = round_numbers(y_low, y_high, 5)
     for value, text in zip(heights, tick_texts(heights), strict=True):
         parts.append(f'<path d="M{_LEFT} {y(value):.1f}H{WIDTH - _RIGHT}" stroke="{_GRID}"/>')
@@ -73,7 +102,7 @@ def learning_curves_svg(title: str, curves: Sequence[Curve]) -> str:
         if len(line) < 3:
             dots = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{curve.color}"/>' for px, py in line]
             parts += dots
-    return "".join([*parts, "</svg>"])
+    return "".join(parts)
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

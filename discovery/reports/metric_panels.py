@@ -51,20 +51,26 @@ def metric_panel(run: RunRecord, metric: str) -> str:
 
 
 def comparison_panel(runs: list[tuple[str, RunRecord]], metric: str) -> str:
-    """Shows one metric of several named runs, for validation where they have it; as HTML.
+    """Shows one metric of several named runs, for validation where they have it; as HTML."""
+    curves = comparison_curves(runs, metric)
+    if not curves:
+        return ""
+    key = [(f"{curve.label} {score_text(curve.points[-1][1])}", curve.color) for curve in curves]
+    return panel(metric, key, learning_curves_svg(metric, curves))
+
+
+def comparison_curves(runs: Iterable[tuple[str, RunRecord]], metric: str, over: str = "step") -> list[Curve]:
+    """Returns one metric of named runs, for validation where they have it, over steps or another metric.
 
     A run's place determines its color and dashes.
     """
     curves = []
     for place, (name, run) in enumerate(runs):
-        points = next((p for p in map(run.curve, _spellings(metric)) if p), [])
+        points = next((p for key in _spellings(metric) if (p := run.curve(key, over))), [])
         if points:
             color, dashed = COLORS[place % len(COLORS)], place // len(COLORS) % 2 == 1
             curves.append(Curve(name, color, points, dashed=dashed))
-    if not curves:
-        return ""
-    key = [(f"{curve.label} {score_text(curve.points[-1][1])}", curve.color) for curve in curves]
-    return panel(metric, key, learning_curves_svg(metric, curves))
+    return curves
 
 
 def last_value(run: RunRecord, metric: str) -> float | None:

@@ -67,9 +67,9 @@ class RunRecord(NamedTuple):
         """The folder's name."""
         return self.folder.resolve().name
 
-    def curve(self, key: str) -> list[tuple[float, float]]:
-        """Returns a metric's (step, value) pairs; empty where it was never reported."""
-        return [(report["step"], report[key]) for report in self.reports if key in report]
+    def curve(self, key: str, over: str = "step") -> list[tuple[float, float]]:
+        """Returns (step, value) pairs of a metric, or over another one; empty where it was never reported."""
+        return [(report[over], report[key]) for report in self.reports if key in report and over in report]
 
 
 def read_run(folder: Path) -> RunRecord:
