@@ -27,6 +27,14 @@ class SlotAttentionConfig:
     )
     z_size: int = option(64, "Size of a slot.", least=1, shapes=True)
     image_decoder: str = option("iodine", "Slot decoder: small, iodine, or big for 96 pixels.", shapes=True)
+    encoder_channels: int = option(64, "Channels of the image encoder.", least=1, shapes=True, later=True)
+    decoder_channels: int = option(
+        0,
+        "Channels of the slot decoder's hidden layers; 0: its own, 32 for small and 64 for the others.",
+        least=0,
+        shapes=True,
+        later=True,
+    )
     precision: str = option("float32", "Precision of convolutions.", choices=PRECISIONS)
     init_gain: float = option(
         GAIN,
@@ -110,6 +118,7 @@ class VAEConfig:
     input_size: tuple[int, int, int] = same_option(SlotAttentionConfig, "input_size")
     z_size: int = same_option(SlotAttentionConfig, "z_size")
     image_decoder: str = same_option(SlotAttentionConfig, "image_decoder")
+    decoder_channels: int = same_option(SlotAttentionConfig, "decoder_channels")
     precision: str = same_option(SlotAttentionConfig, "precision")
     init_gain: float = same_option(SlotAttentionConfig, "init_gain")
     log_scale: float = same_option(EMORLConfig, "log_scale")

@@ -10,7 +10,7 @@ from emorl.configuration import EMORLConfig
 from emorl.diagonal_gaussian import DiagonalGaussian, kl_divergence
 from emorl.geco import GECO, MIN_BETA, GECOState, constraint, multiplier
 from emorl.image_decoders import Decoding, make_image_decoder
-from emorl.image_encoder import CHANNELS, ImageEncoder
+from emorl.image_encoder import ImageEncoder
 from emorl.inference_noise import SharedNoise
 from emorl.inference_stages import EfficientMORLOutputs, Layer, Stage
 from emorl.likelihoods import likelihood
@@ -45,9 +45,9 @@ class EfficientMORL(SceneModel):
         z = config.z_size
         start = (init_seed, config.init_gain)
         how = (init_seed, config.precision, config.init_gain)
-        self.encoder = ImageEncoder(config.size, "xavier", *how)
+        self.encoder = ImageEncoder(config.size, "xavier", *how, config.encoder_channels)
         self.slot_inference = SlotInference(z, config.stochastic_layers, config.use_DualGRU, *start)
-        self.decoder = make_image_decoder(config.image_decoder, config.size, z, *how)
+        self.decoder = make_image_decoder(config.image_decoder, config.size, z, *how, config.decoder_channels)
         self.prior = ConditionalPrior(z, *start)
         self.refinement = RefinementNetwork(z, *start)
         self.likelihood = likelihood(config.image_likelihood)
@@ -64,7 +64,7 @@ class EfficientMORL(SceneModel):
         del input_shape
         size = self.config.size
         self.encoder.build((None, size, size, 3))
-        self.slot_inference.build((None, size * size, CHANNELS))
+        self.slot_inference.build((None, size * size, self.config.encoder_channels))
         for layer in (self.decoder, self.prior, self.refinement):
             layer.build((None, self.config.K, self.config.z_size))
         # All replicas compute the same values, from the global batch.

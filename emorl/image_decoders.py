@@ -36,7 +36,7 @@ class Decoding(NamedTuple):
 
 
 class ImageDecoder(keras.layers.Layer):
-    """Spatial broadcast decoder; subclasses define the convolutions and the grid.
+    """Spatial broadcast decoder; subclasses define the convolutions, the grid and `own_channels`.
 
     Args:
         size: height and width of the images.
@@ -44,9 +44,13 @@ class ImageDecoder(keras.layers.Layer):
         init_seed: seed of the initial weights.
         precision: "float32", or "mixed_bfloat16" for bfloat16 convolutions with float32 weights.
         init_gain: gain of the initial weights.
+        channels: of the hidden layers; 0: `own_channels`.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
     """
+
+    #: Of the hidden layers, as published.
+    own_channels: int
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class ImageDecoder(keras.layers.Layer):
         init_seed: int = 0,
         precision: str = "float32",
         init_gain: float = initializers.GAIN,
+        channels: int = 0,
         name="decoder",
         **kwargs,
     ):
@@ -62,6 +67,7 @@ class ImageDecoder(keras.layers.Layer):
         self.size, self.z_size = size, z_size
         self.init_seed, self.init_gain = init_seed, init_gain
         self.precision = check_precision(precision)
+        self.channels = channels or self.own_channels
         self.position_projection = keras.layers.Dense(
             z_size, name="position_projection", **self._rule("position_projection")
         )
@@ -131,7 +137,7 @@ class ImageDecoder(keras.layers.Layer):
         """Returns the constructor's arguments."""
         own = {"size": self.size, "z_size": self.z_size}
         own |= {"init_seed": self.init_seed, "init_gain": self.init_gain}
-        return {**super().get_config(), **own, "precision": self.precision}
+        return {**super().get_config(), **own, "precision": self.precision, "channels": self.channels}
 
     def _make_convolutions(self):
         raise NotImplementedError
@@ -160,6 +166,8 @@ class ImageDecoder(keras.layers.Layer):
 class SmallDecoder(ImageDecoder):
     """For Tetrominoes and Multi-dSprites: three 5x5 convolutions of 32 channels and a 3x3 one."""
 
+    own_channels = 32
+
     @property
     def grid_size(self) -> int:
         """Each 5x5 convolution is padded by one, so it shrinks the grid by two."""
@@ -173,12 +181,14 @@ class SmallDecoder(ImageDecoder):
         return x  # [n, H, W, 4]
 
     def _make_convolutions(self):
-        return [*(self._conv(i, 32, 5, "relu") for i in range(3)), self._conv(3, OUTPUTS, 3, None)]
+        return [*(self._conv(i, self.channels, 5, "relu") for i in range(3)), self._conv(3, OUTPUTS, 3, None)]
 
 
 @keras.saving.register_keras_serializable(package="emorl")
 class IodineDecoder(ImageDecoder):
     """For CLEVR, from IODINE: five unpadded 3x3 convolutions with ELU between them."""
+
+    own_channels = 64
 
     @property
     def grid_size(self) -> int:
@@ -193,7 +203,7 @@ class IodineDecoder(ImageDecoder):
         return x  # [n, H, W, 4]
 
     def _make_convolutions(self):
-        return [*(self._conv(i, 64, 3, "elu") for i in range(4)), self._conv(4, OUTPUTS, 3, None)]
+        return [*(self._conv(i, self.channels, 3, "elu") for i in range(4)), self._conv(4, OUTPUTS, 3, None)]
 
 
 @keras.saving.register_keras_serializable(package="emorl")
@@ -204,6 +214,8 @@ class BigDecoder(ImageDecoder):
         UserError: for any other image size.
     """
 
+    own_channels = 64
+
     def __init__(
         self,
         size: int,
@@ -211,6 +223,7 @@ class BigDecoder(ImageDecoder):
         init_seed: int = 0,
         precision: str = "float32",
         init_gain: float = initializers.GAIN,
+        channels: int = 0,
         name="decoder",
         **kwargs,
     ):
@@ -218,7 +231,7 @@ class BigDecoder(ImageDecoder):
             raise UserError(
                 f"image_decoder 'big' renders 96 x 96 pixels; for {size} x {size} use 'iodine' or 'small'."
             )
-        super().__init__(size, z_size, init_seed, precision, init_gain, name, **kwargs)
+        super().__init__(size, z_size, init_seed, precision, init_gain, channels, name, **kwargs)
 
     @property
     def grid_size(self) -> int:
@@ -234,8 +247,9 @@ class BigDecoder(ImageDecoder):
         return x  # [n, 96, 96, 4]
 
     def _make_convolutions(self):
-        doubling = [self._transposed(i, 64, 5, 2, "relu") for i in range(4)]
-        return [*doubling, self._transposed(4, 64, 5, 1, "relu"), self._transposed(5, OUTPUTS, 3, 1, None)]
+        strides = (2, 2, 2, 2, 1)
+        hidden = [self._transposed(i, self.channels, 5, stride, "relu") for i, stride in enumerate(strides)]
+        return [*hidden, self._transposed(5, OUTPUTS, 3, 1, None)]
 
     def _transposed(self, i, filters, kernel, stride, activation):
         return keras.layers.Conv2DTranspose(
@@ -265,6 +279,7 @@ def make_image_decoder(
     init_seed: int,
     precision: str = "float32",
     init_gain: float = initializers.GAIN,
+    channels: int = 0,
 ) -> ImageDecoder:
     """Returns the decoder of that name: 'small', 'iodine' or 'big'.
 
@@ -274,4 +289,4 @@ def make_image_decoder(
     decoders = {"small": SmallDecoder, "iodine": IodineDecoder, "big": BigDecoder}
     if name not in decoders:
         raise UserError(f"image_decoder must be one of {', '.join(decoders)}, not {name!r}.")
-    return decoders[name](size, z_size, init_seed, precision, init_gain)
+    return decoders[name](size, z_size, init_seed, precision, init_gain, channels)

@@ -25,6 +25,7 @@ class ImageEncoder(keras.layers.Layer):
         init_seed: seed of the initial weights.
         precision: "float32", or "mixed_bfloat16" for bfloat16 convolutions with float32 weights.
         init_gain: gain of the initial weights if they are "xavier".
+        channels: C, of all layers.
         name: name of the layer.
         **kwargs: Keras' layer arguments.
 
@@ -39,59 +40,60 @@ class ImageEncoder(keras.layers.Layer):
         init_seed: int = 0,
         precision: str = "float32",
         init_gain: float = initializers.GAIN,
+        channels: int = CHANNELS,
         name="encoder",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         if weights not in ("xavier", "torch"):
             raise UserError(f"ImageEncoder: weights must be 'xavier' or 'torch', not {weights!r}.")
-        self.size, self.weight_rule = size, weights
+        self.size, self.weight_rule, self.channels = size, weights, channels
         self.init_seed, self.init_gain = init_seed, init_gain
         self.precision = check_precision(precision)
         self.convolutions = [
             keras.layers.Conv2D(
-                CHANNELS,
+                channels,
                 5,
                 padding="same",
                 activation="relu",
                 name=f"conv_{i}",
                 dtype=convolution_dtype(precision),
-                **self._rule(f"conv_{i}", 25 * (CHANNELS if i else 3)),
+                **self._rule(f"conv_{i}", 25 * (channels if i else 3)),
             )
             for i in range(4)
         ]
         position_rule = initializers.torch_uniform(init_seed, f"{name}/position_projection", 4)
-        self.position_projection = keras.layers.Dense(CHANNELS, name="position_projection", **position_rule)
+        self.position_projection = keras.layers.Dense(channels, name="position_projection", **position_rule)
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")
-        self.dense_0 = keras.layers.Dense(CHANNELS, "relu", name="dense_0", **self._rule("dense_0", CHANNELS))
-        self.dense_1 = keras.layers.Dense(CHANNELS, name="dense_1", **self._rule("dense_1", CHANNELS))
+        self.dense_0 = keras.layers.Dense(channels, "relu", name="dense_0", **self._rule("dense_0", channels))
+        self.dense_1 = keras.layers.Dense(channels, name="dense_1", **self._rule("dense_1", channels))
 
     def build(self, input_shape):
         """Creates the weights for images [B, size, size, 3]."""
         shape = tuple(input_shape)
         for convolution in self.convolutions:
             convolution.build(shape)
-            shape = (*shape[:-1], CHANNELS)
+            shape = (*shape[:-1], self.channels)
         self.position_projection.build((None, None, 4))
         for layer in (self.norm, self.dense_0, self.dense_1):
-            layer.build((None, None, CHANNELS))
+            layer.build((None, None, self.channels))
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        """Encodes images [B, H, W, 3] in [-1, 1] as features [B, H * W, 64]."""
+        """Encodes images [B, H, W, 3] in [-1, 1] as features [B, H * W, C]."""
         x = images
         for convolution in self.convolutions:
-            x = convolution(x)  # [B, H, W, 64]
+            x = convolution(x)  # [B, H, W, C]
         x = tf.cast(x, images.dtype)
         position = tf.constant(positional_embedding(self.size, self.size), x.dtype)  # [H, W, 4]
-        x = x + self.position_projection(position)  # [B, H, W, 64]
-        x = tf.reshape(x, [-1, self.size * self.size, CHANNELS])  # [B, H * W, 64]
-        return self.dense_1(self.dense_0(self.norm(x)))  # [B, H * W, 64]
+        x = x + self.position_projection(position)  # [B, H, W, C]
+        x = tf.reshape(x, [-1, self.size * self.size, self.channels])  # [B, H * W, C]
+        return self.dense_1(self.dense_0(self.norm(x)))  # [B, H * W, C]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         own = {"size": self.size, "weights": self.weight_rule}
         own |= {"init_seed": self.init_seed, "init_gain": self.init_gain}
-        return {**super().get_config(), **own, "precision": self.precision}
+        return {**super().get_config(), **own, "precision": self.precision, "channels": self.channels}
 
     def _rule(self, name, fan_in):
         key = f"{self.name}/{name}"

@@ -14,7 +14,7 @@ from emorl.configuration import SlotAttentionConfig
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.dual_gru import GRUCell
 from emorl.image_decoders import Decoding, make_image_decoder
-from emorl.image_encoder import CHANNELS, ImageEncoder
+from emorl.image_encoder import ImageEncoder
 from emorl.inference_noise import SharedNoise
 from emorl.scene_model import SceneModel
 from emorl.slot_inference import standard_posterior
@@ -59,16 +59,16 @@ class SlotAttention(SceneModel):
 
     def __init__(self, config: SlotAttentionConfig, init_seed: int = 0, inference_seed: int = 0, **kwargs):
         super().__init__(config, init_seed, inference_seed, **kwargs)
-        z = config.z_size
-        self.encoder = ImageEncoder(config.size, "torch", init_seed, config.precision)
+        z, channels = config.z_size, config.encoder_channels
+        self.encoder = ImageEncoder(config.size, "torch", init_seed, config.precision, channels=channels)
         self.norm_slots = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_slots")
         self.norm_mlp = keras.layers.LayerNormalization(epsilon=1e-5, name="norm_mlp")
         self.to_q = self._dense("to_q", z, z, use_bias=False)
-        self.to_k = self._dense("to_k", CHANNELS, z, use_bias=False)
-        self.to_v = self._dense("to_v", CHANNELS, z, use_bias=False)
+        self.to_k = self._dense("to_k", channels, z, use_bias=False)
+        self.to_v = self._dense("to_v", channels, z, use_bias=False)
         self.gru = GRUCell(z, "uniform", init_seed, name="gru")
         self.mlp = [self._dense("mlp_0", z, HIDDEN, "relu"), self._dense("mlp_1", HIDDEN, z)]
-        how = (init_seed, config.precision, config.init_gain)
+        how = (init_seed, config.precision, config.init_gain, config.decoder_channels)
         self.decoder = make_image_decoder(config.image_decoder, config.size, z, *how)
 
     def build(self, input_shape=None):
@@ -83,8 +83,9 @@ class SlotAttention(SceneModel):
         for layer in (self.norm_slots, self.norm_mlp, self.to_q, self.gru, self.mlp[0], self.decoder):
             layer.build(slots)
         self.mlp[1].build((None, self.config.K, HIDDEN))
-        self.to_k.build((None, size * size, CHANNELS))
-        self.to_v.build((None, size * size, CHANNELS))
+        features = (None, size * size, self.config.encoder_channels)
+        self.to_k.build(features)
+        self.to_v.build(features)
 
     def call(
         self, images: tf.Tensor, training: bool = False, seed: Seed | tf.Tensor | int | None = None
@@ -112,7 +113,7 @@ class SlotAttention(SceneModel):
         draw = noise.fold(0).normal([batch, self.config.K, self.config.z_size])  # [B, K, z]
         draw = tf.cast(draw, images.dtype)
         slots = DiagonalGaussian.of_parameters(tf.convert_to_tensor(self.initial_slots)).sample(draw)
-        features = self.encoder(2.0 * images - 1.0)  # [B, H * W, 64]
+        features = self.encoder(2.0 * images - 1.0)  # [B, H * W, C]
         keys, values = self.to_k(features), self.to_v(features)  # [B, H * W, z]
         attentions = []
         for _ in range(ITERATIONS):

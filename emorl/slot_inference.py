@@ -12,7 +12,6 @@ from emorl import initializers
 from emorl.attention import slot_attention
 from emorl.diagonal_gaussian import DiagonalGaussian
 from emorl.dual_gru import DualGRU, GRUCell
-from emorl.image_encoder import CHANNELS
 
 Draw = Callable[[int], tf.Tensor]
 
@@ -79,8 +78,8 @@ class SlotInference(keras.layers.Layer):
             self._dense("mlp_variance_1", z_size),
         ]
 
-    def build(self, input_shape=None):
-        """Creates the weights for features [B, N, 64]."""
+    def build(self, input_shape):
+        """Creates the weights for features [B, N, C]."""
         z = self.z_size
         self.initial_posterior = self.add_weight(
             name="initial_posterior", shape=(1, 2 * z), initializer=standard_posterior
@@ -88,8 +87,8 @@ class SlotInference(keras.layers.Layer):
         slots = (None, None, z)
         for layer in (self.norm_slots, self.norm_mean, self.norm_variance, self.to_q):
             layer.build(slots)
-        self.to_k.build((None, None, CHANNELS))
-        self.to_v.build((None, None, CHANNELS))
+        self.to_k.build(input_shape)
+        self.to_v.build(input_shape)
         if not self.use_dual_gru:
             self.project_update.build(slots)
         self.gru.build((None, None, 2 * z))
@@ -98,7 +97,7 @@ class SlotInference(keras.layers.Layer):
             mlp[1].build((None, None, 2 * z))
 
     def call(self, features: tf.Tensor, draw: Draw) -> SlotInferenceOutputs:
-        """Infers slots from features [B, N, 64].
+        """Infers slots from features [B, N, C].
 
         EMORL, Eq. 1, bottom-up inference through L layers: q(z^1:L | x, z^0) = prod_l q(z^l | x, z^(l-1)).
 

@@ -92,7 +92,7 @@ class VAE(SceneModel):
         self.to_posterior = keras.layers.Dense(
             2 * config.z_size, name="to_posterior", **self._rule("to_posterior", HIDDEN)
         )
-        how = (init_seed, config.precision, config.init_gain)
+        how = (init_seed, config.precision, config.init_gain, config.decoder_channels)
         self.decoder = make_image_decoder(config.image_decoder, config.size, config.z_size, *how)
 
     def build(self, input_shape=None):

@@ -14,6 +14,8 @@ from emorl.seeded_models import make_efficient_morl, make_slot_attention
     [
         ({"K": 0}, "K must be an integer of at least 1, not 0"),
         ({"z_size": -3}, "z_size must be an integer of at least 1, not -3"),
+        ({"encoder_channels": 0}, "encoder_channels must be an integer of at least 1, not 0"),
+        ({"decoder_channels": -1}, "decoder_channels must be an integer of at least 0, not -1"),
         ({"z_size": 2.5}, "z_size must be an integer of at least 1, not 2.5"),
         ({"stochastic_layers": -1}, "stochastic_layers must be an integer of at least 0, not -1"),
         ({"refinement_iters": -1}, "refinement_iters must be an integer of at least 0, not -1"),
@@ -34,7 +36,7 @@ from emorl.seeded_models import make_efficient_morl, make_slot_attention
 def test_bad_options(options, message):
     with pytest.raises(UserError, match=message):
         make_efficient_morl(EMORLConfig(**options))
-    if set(options) <= {"K", "z_size", "input_size", "image_decoder"}:
+    if set(options) <= {"K", "z_size", "input_size", "image_decoder", "encoder_channels", "decoder_channels"}:
         with pytest.raises(UserError, match=message):
             make_slot_attention(SlotAttentionConfig(**options))
 

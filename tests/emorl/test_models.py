@@ -75,6 +75,21 @@ def test_the_gain_is_that_of_xavier_weights_alone(make_model, config_class, own_
         np.testing.assert_allclose(b, np.asarray(a) * (50.0 if is_xavier else 1.0), rtol=1e-5, err_msg=a.path)
 
 
+@pytest.mark.parametrize(("decoder", "own", "size"), [("small", 32, 10), ("iodine", 64, 10), ("big", 64, 96)])
+def test_channels_are_those_of_the_options(decoder, own, size):
+    net = {**NET, "image_decoder": decoder, "input_size": (3, size, size)}
+    for make_model, config_class in (
+        (make_efficient_morl, EMORLConfig),
+        (make_slot_attention, SlotAttentionConfig),
+    ):
+        for given, encoder, hidden in (({}, 64, own), ({"encoder_channels": 5, "decoder_channels": 7}, 5, 7)):
+            model = make_model(config_class(**net, **given), seed=1)
+            assert [convolution.filters for convolution in model.encoder.convolutions] == [encoder] * 4
+            *filters, last = (convolution.filters for convolution in model.decoder.convolutions)
+            assert (set(filters), last) == ({hidden}, 4)
+            assert model(tf.zeros([1, size, size, 3])).decoding.reconstruction.shape == (1, size, size, 3)
+
+
 def test_gradients_in_a_graph_for_any_batch_size():
     """The gradient inside a forward pass too; what else graphs promise is tested of all models alike."""
     model = make("one_layer")
