@@ -62,11 +62,11 @@ def comparison_picture(runs: Runs, metric: str, over: str) -> str:
     Raises:
         UserError: no run has this metric.
     """
-    if over == "steps":
-        curves = comparison_curves(runs, metric)
-    else:
-        curves = comparison_curves(runs, metric, "seconds")
-        curves = [c._replace(points=[(seconds / 60, value) for seconds, value in c.points]) for c in curves]
+    reported, unit = {"steps": ("step", 1), "minutes": ("seconds", 60)}[over]
+    curves = [
+        curve._replace(points=[(x / unit, value) for x, value in curve.points])
+        for curve in comparison_curves(runs, metric, reported)
+    ]
     if not curves:
         known = ", ".join(sorted({key for _, run in runs for report in run.reports for key in report}))
         raise UserError(f"no run has reported {metric}; there are {known or 'no reports yet'}")

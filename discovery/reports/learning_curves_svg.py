@@ -65,7 +65,9 @@ def learning_curves_file(title: str, x_name: str, curves: Sequence[Curve]) -> st
     ]
     for place, curve in enumerate(curves, 1):
         y = top + HEIGHT + line * place + 8
-        parts.append(f'<path d="M{_LEFT} {y - 4}h14" stroke="{curve.color}" stroke-width="3"/>')
+        parts.append(
+            f'<path d="M{_LEFT} {y - 4}h14" stroke="{curve.color}" stroke-width="3"{_dashes(curve)}/>'
+        )
         parts.append(_text(_LEFT + 20, y, escaped(curve.label), "start"))
     return "".join([*parts, "</svg>\n"])
 
@@ -94,15 +96,18 @@ def _drawn(curves):
     for curve in curves:
         line = [(x(step), y(value)) for step, value in thinned(curve.points)]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in line)
-        dashes = ' stroke-dasharray="5 3"' if curve.dashed else ""
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{curve.color}" stroke-width="{curve.width}" '
-            f'stroke-linejoin="round"{dashes}/>'
+            f'stroke-linejoin="round"{_dashes(curve)}/>'
         )
         if len(line) < 3:
             dots = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{curve.color}"/>' for px, py in line]
             parts += dots
     return "".join(parts)
+
+
+def _dashes(curve):
+    return ' stroke-dasharray="5 3"' if curve.dashed else ""
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
