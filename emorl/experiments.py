@@ -9,6 +9,7 @@ from emorl.learning_options import EMORLTraining
 
 _EMORL = "Emami et al., ICML 2021, five seeds"
 _CHECKPOINT = "the authors' checkpoint"
+_SLOT_ATTENTION = "Locatello et al., NeurIPS 2020, five seeds"
 _EVALUATIONS = ("eval_emorl", "eval_emorl --eval_type=sample_viz")
 
 EFFICIENT_MORL = Experiment(
@@ -59,7 +60,20 @@ SLOT_ATTENTION = replace(
     imports="emorl.torch_checkpoint:SLOT_ATTENTION_PROGRAM",
     import_name="slot_attention",
     after_restoring=None,
-    published=(),
+    published=(
+        (
+            {"model": "SlotAttention", "dataset": "tetrominoes"},
+            (Published("ARI", "ARI", "0.995 ± 0.002", f"{_SLOT_ATTENTION}, one of them left out"),),
+        ),
+        (
+            {"model": "SlotAttention", "dataset": "multi_dsprites"},
+            (Published("ARI", "ARI", "0.913 ± 0.003", _SLOT_ATTENTION),),
+        ),
+        (
+            {"model": "SlotAttention", "dataset": "clevr6"},
+            (Published("ARI", "ARI", "0.988 ± 0.003", f"{_SLOT_ATTENTION}, 128x128 pixels"),),
+        ),
+    ),
 )
 
 VAE = replace(
@@ -69,6 +83,7 @@ VAE = replace(
     maker="emorl.seeded_models:make_vae",
     imports=None,
     import_name=None,
+    published=(),
 )
 
 EXPERIMENTS = (EFFICIENT_MORL, SLOT_ATTENTION, VAE)
