@@ -23,6 +23,7 @@ from absl import flags
 from discovery import UserError
 from discovery.installation import command
 from emorl.data import GENERATED
+from emorl.data.config import SCENE_SETS
 from stacked_capsules.data import DataConfig
 
 from . import entry_point
@@ -36,6 +37,7 @@ Shown = Callable[[], tuple[np.ndarray, np.ndarray | None]]
 _SHOWN = 10  # scenes in a picture
 _SCENE_SIZE, _IMAGE_SIZE = 64, 28  # the defaults of --input_size and --canvas_size
 _OF_GENERATORS, _OF_FOLDERS = ("n_train", "n_test", "seed"), ("size", "n_channels")
+_ANY_SIZE = [name for name in sorted(GENERATED) if SCENE_SETS[name].any_size]
 
 
 def define() -> None:
@@ -56,7 +58,8 @@ def define() -> None:
     flags.DEFINE_integer(
         "size",
         None,
-        f"Side that a folder's images are brought to; by default {_SCENE_SIZE}, in TFRecords {_IMAGE_SIZE}.",
+        f"Side of the images, of a folder or of generated {' and '.join(_ANY_SIZE)}; by default "
+        f"{_SCENE_SIZE}, in TFRecords {_IMAGE_SIZE}.",
         lower_bound=1,
     )
     flags.DEFINE_enum("n_channels", "1", ["1", "3"], "In TFRecords: gray, or color; scenes are in color.")
@@ -76,7 +79,8 @@ def main(_: list[str]) -> None:
     if not FLAGS.data_path:
         if FLAGS.dataset == "images":
             raise UserError("--dataset=images: give --data_path, the folder of images to pack.")
-        _refuse(_OF_FOLDERS, "is for a folder of images: give --data_path, or leave it out.")
+        names = [name for name in _OF_FOLDERS if name != "size" or FLAGS.dataset not in _ANY_SIZE]
+        _refuse(names, "is for a folder of images: give --data_path, or leave it out.")
         shown = _generate(path)
     else:
         if FLAGS["dataset"].present and FLAGS.dataset != "images":
@@ -107,7 +111,7 @@ def _generate(path: Path) -> Shown:
     from emorl.data.generated import TEST, draw_set
     from emorl.data.h5_writer import write_generated
 
-    generate = generator_of(FLAGS.dataset)
+    generate = generator_of(FLAGS.dataset, size=FLAGS.size)
     with tqdm.tqdm(total=FLAGS.n_train + FLAGS.n_test, unit=" scenes") as bar:
         write_generated(path, generate, FLAGS.n_train, FLAGS.n_test, FLAGS.seed, progress=bar.update)
     print(

@@ -29,6 +29,7 @@ class SceneSet:
         style: its `clevr_preprocess_style`.
         max_objects: scenes with more objects are skipped; None: none is.
         variants: shifts of its distribution, which evaluations take -> what the generator is told for them.
+        any_size: the generator draws images of any `size`, not of one alone.
     """
 
     factors: tuple[Factor, ...] = ()
@@ -37,6 +38,7 @@ class SceneSet:
     style: str = ""
     max_objects: int | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    any_size: bool = False
 
 
 #: The variant whose scenes need a slot more.
@@ -71,6 +73,7 @@ SCENE_SETS = {
         "emorl.data.multi_dsprites:multi_dsprites_scenes",
         n_train=60_000,
         variants=_MULTI_DSPRITES,
+        any_size=True,
     ),
     "clevr6": SceneSet(_CLEVR, style="clevr-small", max_objects=6),
     # The original trains its 128-pixel model on all of CLEVR, with 11 slots, despite its config's name.

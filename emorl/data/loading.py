@@ -40,7 +40,8 @@ def load(config: DataConfig) -> DataSource:
     if path is None:
         if config.dataset not in GENERATED:
             raise UserError(f"--dataset={config.dataset} has no generator: give --data_path.")
-        generators = (generator_of(config.dataset, variant) for variant in ("", config.variant))
+        size = config.input_size[1]
+        generators = (generator_of(config.dataset, variant, size) for variant in ("", config.variant))
         return generated_source(*generators, config)
     if config.dataset == "clevrtex":
         return _stored(lambda split: _clevrtex_rows(path, split, config), config)
@@ -54,10 +55,20 @@ def load(config: DataConfig) -> DataSource:
     raise UserError(f"{path}: is neither HDF5 nor GZIP TFRecords; give an .h5 or official .tfrecords file.")
 
 
-def generator_of(dataset: str, variant: str = "") -> Generator:
-    """Returns what draws the scenes of a data set of `GENERATED`, or of one of its variants."""
+def generator_of(dataset: str, variant: str = "", size: int | None = None) -> Generator:
+    """Returns what draws the scenes of a data set of `GENERATED`, or of one of its variants.
+
+    Args:
+        dataset: Its name.
+        variant: The name of a variant; empty: scenes as models are trained on.
+        size: Height and width of the images, if the generator can draw any; None: the data set's own.
+    """
+    known = SCENE_SETS[dataset]
+    options = dict(known.variants[variant]) if variant else {}
+    if known.any_size and size is not None:
+        options["size"] = size
     generate = function(GENERATED[dataset])
-    return functools.partial(generate, **SCENE_SETS[dataset].variants[variant]) if variant else generate
+    return functools.partial(generate, **options) if options else generate
 
 
 def has_masks(config: DataConfig) -> bool:

@@ -20,7 +20,7 @@ SCALES = np.linspace(0.5, 1.0, 6, dtype=np.float32)
 _ORIENTATIONS = np.linspace(0.0, 2 * math.pi, 40, dtype=np.float32)
 _N_POSITIONS = 32
 
-# Sizes in pixels at scale 1, chosen so that all shapes have about the same area, as in dSprites.
+# Sizes at scale 1, in pixels of a canvas of 64, so that all shapes have about the same area, as in dSprites.
 _HALF_SIDE = 9.0
 _SEMI_AXES = (12.0, 8.0)
 _HEART = 9.0
@@ -33,6 +33,7 @@ def multi_dsprites_scenes(
     scales: Sequence[float] = SCALES,
     values: tuple[float, float] = (0.5, 1.0),
     positions: tuple[float, float] = (0.0, 1.0),
+    size: int = SIZE,
 ) -> Scenes:
     """Draws n scenes; sprites with a higher index are in front.
 
@@ -48,10 +49,11 @@ def multi_dsprites_scenes(
         values: Smallest and largest value of a sprite's color (of hue, saturation and value).
         positions: Range of centers; 0 and 1 are a quarter of the canvas from its borders, -0.5 and 1.5 on
             them.
+        size: Height and width of the images, on which the same sprites are drawn finer or coarser.
 
     Returns:
-        Scenes of 64x64 pixels and an entity more than the most sprites; factors are x and y (0 to 1),
-        orientation (radians), scale, red, green and blue (0 to 1), shape (1 to 3) and visibility. Absent
+        Scenes of `size` x `size` pixels and an entity more than the most sprites; factors are x and y (0 to
+        1), orientation (radians), scale, red, green and blue (0 to 1), shape (1 to 3) and visibility. Absent
         sprites have zeros everywhere; one that is completely occluded has an empty mask, but its factors.
     """
     fewest, most = n_sprites
@@ -68,12 +70,12 @@ def multi_dsprites_scenes(
     count = fewest + tf.cast(seed.fold(7).uniform((n, 1)) * (most + 1 - fewest), tf.int32)  # [n, 1]
     there = tf.range(most) < count  # [n, S]
 
-    covers = _silhouettes(shape, scale, orientation, x, y) & there[..., None, None]  # [n, S, 64, 64]
+    covers = _silhouettes(shape, scale, orientation, x, y, size) & there[..., None, None]  # [n, S, H, W]
     index = tf.range(1, most + 1)[:, None, None]
-    owner = tf.reduce_max(tf.where(covers, index, 0), axis=1)  # [n, 64, 64]
+    owner = tf.reduce_max(tf.where(covers, index, 0), axis=1)  # [n, H, W]
     colors = tf.cast(tf.round(255.0 * tf.concat([gray, rgb], axis=1)), tf.uint8)  # [n, S + 1, 3]
-    image = tf.gather(colors, owner, batch_dims=1)  # [n, 64, 64, 3]
-    mask = tf.cast(owner[:, None] == tf.range(most + 1)[:, None, None], tf.uint8)  # [n, S + 1, 64, 64]
+    image = tf.gather(colors, owner, batch_dims=1)  # [n, H, W, 3]
+    mask = tf.cast(owner[:, None] == tf.range(most + 1)[:, None, None], tf.uint8)  # [n, S + 1, H, W]
 
     rest = [tf.cast(shape, tf.float32), tf.ones_like(x)]  # shape, visibility
     columns = [x, y, orientation, scale, *tf.unstack(rgb, axis=-1), *rest]  # 9 of [n, S]
@@ -86,13 +88,13 @@ def _one_of(values, seed, shape):
     return tf.gather(values, tf.cast(seed.uniform(shape) * len(values), tf.int32))
 
 
-def _silhouettes(shape, scale, orientation, x, y):
-    """Returns which pixels each sprite would cover alone: bool [n, S, 64, 64]."""
-    pixels = np.arange(SIZE, dtype=np.float32) + 0.5
-    right = pixels - (SIZE / 4 + SIZE / 2 * x)[..., None, None]  # [n, S, 1, 64]
-    down = pixels[:, None] - (SIZE / 4 + SIZE / 2 * y)[..., None, None]  # [n, S, 64, 1]
+def _silhouettes(shape, scale, orientation, x, y, size):
+    """Returns which pixels each sprite would cover alone: bool [n, S, size, size]."""
+    pixels = (np.arange(size, dtype=np.float32) + 0.5) * (SIZE / size)  # centers, on a canvas of 64
+    right = pixels - (SIZE / 4 + SIZE / 2 * x)[..., None, None]  # [n, S, 1, W]
+    down = pixels[:, None] - (SIZE / 4 + SIZE / 2 * y)[..., None, None]  # [n, S, H, 1]
     cos, sin = ((f(orientation) / scale)[..., None, None] for f in (tf.cos, tf.sin))
-    u, v = cos * right + sin * down, cos * down - sin * right  # [n, S, 64, 64]: in the sprite's own frame
+    u, v = cos * right + sin * down, cos * down - sin * right  # [n, S, H, W]: in the sprite's own frame
     square = tf.maximum(tf.abs(u), tf.abs(v)) < _HALF_SIDE
     ellipse = tf.square(u / _SEMI_AXES[0]) + tf.square(v / _SEMI_AXES[1]) < 1.0
     u2, up = tf.square(u / _HEART), -v / _HEART

@@ -23,6 +23,14 @@ def test_a_file_is_written_and_not_overwritten_by_accident(processes, tmp_path):
     assert mistake.startswith(f"error: {tmp_path}/a.h5 exists")
 
 
+def test_sprites_are_drawn_at_any_size(processes, tmp_path):
+    flags = ("--dataset=multi_dsprites", "--size=16", "--n_train=3", "--n_test=2", f"--out={tmp_path}/a.h5")
+    assert processes.run("scripts.make_dataset", *flags).code == 0
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["train/imgs"].shape == (3, 16, 16, 3)
+        assert file["test/masks"].shape == (2, 6, 16, 16, 1)
+
+
 def folder_of_scenes(folder):
     """Ten scenes and masks, those of number i with i % 3 + 1 objects."""
     (folder / "masks").mkdir(parents=True)

@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from discovery import Seed
-from emorl.data import generator_of
+from emorl.data import DataConfig, generator_of, load
 from emorl.data.config import SCENE_SETS
+from emorl.data.generated import TEST
 from emorl.data.multi_dsprites import multi_dsprites_scenes
 
 
@@ -118,3 +121,26 @@ def test_a_variant_differs_in_what_it_says_alone(name):
             np.testing.assert_allclose(
                 pixels / 255, np.broadcast_to(factor[entity, 4:7], pixels.shape), atol=2e-3
             )
+
+
+def test_smaller_images_show_the_same_scenes(scenes):
+    """Each pixel of a smaller image is one of the four that it stands for, but for edges within them."""
+    small = multi_dsprites_scenes(Seed.of(3), 512, size=32)
+    assert small.image.shape == (512, 32, 32, 3)
+    np.testing.assert_array_equal(small.factors, scenes.factors)
+    masks, fine = small.mask.numpy(), scenes.mask.numpy()
+    assert (masks.sum(axis=1) == 1).all()
+    of_four = fine.reshape(512, 6, 32, 2, 32, 2).sum(axis=(3, 5))  # [n, E, 32, 32], of each pixel's four
+    assert (of_four[masks == 1] > 0).mean() > 0.999
+    np.testing.assert_allclose(masks.sum(axis=(0, 2, 3)) * 4, fine.sum(axis=(0, 2, 3)), rtol=0.01)
+
+
+def test_options_decide_the_size():
+    config = DataConfig("multi_dsprites", batch_size=2, n_test=2, input_size=(3, 32, 32), masks=True)
+    data = load(config)
+    train, valid = next(iter(data.train(0))), next(iter(data.whole("valid")))
+    assert train["image"].shape == valid["image"].shape == (2, 32, 32, 3)
+    expected = multi_dsprites_scenes(Seed.of(0).fold(TEST).fold(np.int64(0)), 64, size=32)
+    np.testing.assert_array_equal(valid["mask"], expected.mask[:2])
+    dark = load(dataclasses.replace(config, variant="color"))
+    assert next(iter(dark.whole("valid")))["image"].shape == (2, 32, 32, 3)
