@@ -23,6 +23,12 @@ class SCAETraining(LearningOptions):
         0.0, "Learning rate of the part encoder and decoder; 0: same as --lr; images only.", least=0
     )
     optimizer: str = option("rmsprop", "The optimizer.", topic="Training", choices=("rmsprop", "adam"))
+    rmsprop_start: float = option(
+        1.0,
+        "Mean square of the gradients that RMSProp starts from: 1 as TensorFlow 1, 0 as Keras.",
+        least=0,
+        later=True,
+    )
     grad_value_clip: float = option(0.0, "Bound on each element of the gradients; 0: none.", least=0)
     grad_norm_clip: float = option(
         0.0, "Bound on their norm per square root of the number of parameters; 0: none.", least=0

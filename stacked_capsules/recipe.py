@@ -35,7 +35,8 @@ def recipe(model: TrainableModel, options: SCAETraining, batch_size: int) -> Opt
 
 def _optimizer(model: TrainableModel, options: SCAETraining, batch_size: int) -> Optimizer:
     # RMSProp's epsilon as in the original: inside the square root, and smaller for larger batches (S4).
-    plain = Adam() if options.optimizer == "adam" else RMSProp(epsilon=1e-2 / batch_size**2)
+    rmsprop = RMSProp(epsilon=1e-2 / batch_size**2, start=options.rmsprop_start)
+    plain = Adam() if options.optimizer == "adam" else rmsprop
     asked = [name for name in ("part_lr", "objects_from", "parts_until") if getattr(options, name)]
     if not asked:
         return plain

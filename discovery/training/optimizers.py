@@ -37,19 +37,26 @@ class Optimizer(Protocol):
 
 @dataclass(frozen=True)
 class RMSProp:
-    """RMSProp as TensorFlow 1 has it: the mean square starts at 1 and epsilon is inside the root.
+    """RMSProp as TensorFlow 1 has it: the mean square starts at 1, epsilon is inside the root.
 
     SCAE trains with epsilon = 0.01 / (global batch size) ** 2.
+
+    Attributes:
+        epsilon: added to the mean square.
+        decay: share of the mean square that a step keeps.
+        momentum: share of the last update that a step repeats.
+        start: the mean square before the first step; Keras' own starts at 0.
     """
 
     epsilon: float
     decay: float = 0.9
     momentum: float = 0.9
+    start: float = 1.0
 
     def init(self, variables: Sequence[tf.Tensor]) -> Slots:
-        """Returns mean squares of one and momenta of zero."""
+        """Returns mean squares of `start` and momenta of zero."""
         return {
-            "rms": [tf.ones_like(v) for v in variables],
+            "rms": [self.start * tf.ones_like(v) for v in variables],
             "momentum": [tf.zeros_like(v) for v in variables],
         }
 

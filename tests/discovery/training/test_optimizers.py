@@ -34,6 +34,13 @@ def test_rmsprop_starts_at_one_with_epsilon_inside_the_root():
     np.testing.assert_allclose(slots["momentum"][0], second, rtol=1e-6)
 
 
+def test_rmsprop_from_a_mean_square_of_zero_as_keras_has_it():
+    history, slots = steps(RMSProp(epsilon=0.06, start=0.0), [[2.0, 0.0]])
+    # ms = 0.1 * g^2 = (0.4, 0).
+    np.testing.assert_allclose(history[0], [1 - 0.2 / 0.46**0.5, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(slots["rms"][0], [0.4, 0.0], rtol=1e-6)
+
+
 def test_rmsprop_is_tensorflow_1s():
     variable = tf.Variable([1.0, 2.0, -3.0])
     reference = {
